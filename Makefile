@@ -1,0 +1,105 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+#
+# `make train` and `make test` need Python 3.9, 3.10 or 3.11 and the package
+# index, and do the rest themselves: they make .venv and install into it what
+# requirements.txt pins.
+
+SHELL := /bin/sh
+.SHELLFLAGS := -ec
+.ONESHELL:
+.PHONY: help train test setup lock clean
+
+PYTHON ?=
+CANDIDATES := $(or $(PYTHON),python3.11 python3.10 python3.9 python3 python)
+
+# Run, not just looked up: a version manager's shim may exist for a Python that
+# does not. Debian ships Python without venv's ensurepip.
+PROBE := import sys, importlib.util as util; \
+  good = (3, 9) <= sys.version_info[:2] <= (3, 11); \
+  venv = util.find_spec("ensurepip"); \
+  print("wrong" if not good else "ready" if venv else "no-venv")
+
+help:
+	@echo "make train   train FedAvg and FedBAT on scikit-learn's digits, compare them"
+	echo "make test    run the tests"
+	echo "make clean   remove .venv and what the tests and the build left behind"
+	echo "make lock    resolve requirements.txt anew (needs uv)"
+	echo "PYTHON=...   the Python 3.9, 3.10 or 3.11 that a new .venv is made from"
+
+train: setup
+	@.venv/bin/python -m launchers.quickstart
+
+test: setup
+	@.venv/bin/python -m pytest tests -q
+
+# The copy of requirements.txt in .venv says that make owns .venv, and, once it
+# is equal to the original, that the installation was completed.
+setup:
+	@fail() { echo "$$*" >&2; exit 1; }
+	lock=$$(cat requirements.txt)
+	if [ "$$lock" = "$$(cat .venv/requirements.txt 2>/dev/null)" ]; then
+	  .venv/bin/python -c "" 2>/dev/null \
+	    || fail ".venv is broken (its Python fails): 'make clean' removes it."
+	  exit 0
+	fi
+	if [ -e .venv ] && [ ! -e .venv/requirements.txt ]; then
+	  fail ".venv was not made by make: move it away ('make clean' removes it)."
+	fi
+	for python in $(CANDIDATES); do
+	  case $$("$$python" -c '$(PROBE)' 2>/dev/null) in
+	    ready) break ;;
+	    no-venv) no_venv=$$python ;;
+	  esac
+	  python=
+	done
+	if [ -z "$$python" ] && [ -n "$$no_venv" ]; then
+	  fail "$$no_venv cannot make environments: install its venv module" \
+	    "(Debian: apt install python3-venv) or name another with PYTHON=..."
+	elif [ -z "$$python" ]; then
+	  fail "Python 3.9, 3.10 or 3.11 is needed; none of these is one:" \
+	    "$(CANDIDATES). Name one with PYTHON=..."
+	fi
+	echo "Setting up .venv with $$python (about a minute) ..."
+	rm -rf .venv
+	mkdir .venv
+	touch .venv/requirements.txt
+	"$$python" -m venv .venv || fail "$$python could not make .venv."
+	pip=".venv/bin/python -m pip --disable-pip-version-check -qq install"
+	# Older ones do not know the platform tag of TFF's wheel.
+	$$pip "pip>=20.3" \
+	  && $$pip --no-deps --only-binary :all: -r requirements.txt \
+	  && $$pip --no-deps --no-build-isolation -e . \
+	  || fail "Could not install requirements.txt. It takes the package index and" \
+	    "Linux on x86_64."
+	cp requirements.txt .venv/requirements.txt
+
+# Keeps the leading comment. The markers that pyproject.toml adds to every line
+# go: on another machine pip then fails instead of installing nothing.
+lock:
+	@sed '/^#/!q' requirements.txt | grep '^#' > requirements.txt.new
+	uv pip compile --universal --python-version 3.9 --override overrides.txt \
+	  --extra tff --extra test --extra report --no-annotate --no-header \
+	  --quiet setup.py > requirements.txt.lock
+	sed -e "s/ and platform_machine == 'x86_64'//" \
+	  -e "s/ and sys_platform == 'linux'//" \
+	  -e "s/ and python_full_version < '3.12'//" \
+	  -e "s/ ; python_full_version < '3.12'$$//" \
+	  requirements.txt.lock >> requirements.txt.new
+	mv requirements.txt.new requirements.txt
+	rm requirements.txt.lock
+
+clean:
+	@rm -rf .venv .pytest_cache build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

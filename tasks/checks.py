@@ -1,0 +1,51 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Checks of arguments: one error that names the value and what is allowed."""
+
+import numbers
+
+
+def check_choice(name, value, choices):
+  """Raises a `ValueError` unless `value` is one of `choices`.
+
+  Args:
+    name: The argument's name, for the message.
+    value: The argument's value.
+    choices: The allowed values, a sequence of strings.
+
+  Raises:
+    ValueError: If `value` is not in `choices`.
+  """
+  if value not in choices:
+    raise ValueError(
+        f'{name} must be one of {", ".join(choices)}, got {value!r}'
+    )
+
+
+def check_integer(name, value, minimum, maximum):
+  """Raises a `ValueError` unless `value` is an integer in a closed range.
+
+  Args:
+    name: The argument's name, for the message.
+    value: The argument's value.
+    minimum: The smallest allowed integer.
+    maximum: The largest allowed integer.
+
+  Raises:
+    ValueError: If `value` is no integer or outside the range.
+  """
+  if not isinstance(value, numbers.Integral) or not minimum <= value <= maximum:
+    raise ValueError(
+        f'{name} must be an integer in [{minimum}, {maximum}], got {value!r}'
+    )

@@ -1,0 +1,259 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The `fmnist` task: Fashion-MNIST with the CNN of the FedBAT paper."""
+
+import functools
+import gzip
+import hashlib
+import http.client
+import os
+import tempfile
+import urllib.request
+import zlib
+
+import numpy as np
+import tensorflow as tf
+
+from tasks import models
+from tasks import registry
+
+_FOLDER = 'fashion-mnist'
+_HOME_PAGE = 'https://github.com/zalandoresearch/fashion-mnist'
+# Both hold the official release: the authors' repository and their bucket.
+_MIRRORS = (
+    'https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/'
+    'b2617bb6d3ffa2e429640350f613e3291e10b141/data/fashion/',
+    'https://fashion-mnist.s3.eu-central-1.amazonaws.com/',
+)
+_TIMEOUT_SECONDS = 30
+# Of the inflated contents, so that another gzip wrapping is the same file.
+_SHA256 = {
+    'train-images-idx3-ubyte': (
+        'c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888'
+    ),
+    'train-labels-idx1-ubyte': (
+        'bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9'
+    ),
+    't10k-images-idx3-ubyte': (
+        '5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b'
+    ),
+    't10k-labels-idx1-ubyte': (
+        '0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34'
+    ),
+}
+_GZIP_MAGIC = b'\x1f\x8b'
+
+
+def _official_contents(data, name, origin):
+  """Inflates `data` if needed and checks that it is the official file `name`.
+
+  Args:
+    data: Bytes of a file, gzip or plain.
+    name: A key of `_SHA256`.
+    origin: Where `data` comes from, for the message.
+
+  Returns:
+    The inflated bytes.
+
+  Raises:
+    ValueError: If they are not the official ones.
+  """
+  if data.startswith(_GZIP_MAGIC):
+    try:
+      data = gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+      raise ValueError(f'{origin} is a damaged gzip file: {error}') from error
+  digest = hashlib.sha256(data).hexdigest()
+  if digest != _SHA256[name]:
+    raise ValueError(
+        f'{origin} is not the official {name}: the SHA-256 of its contents is'
+        f' {digest}, must be {_SHA256[name]}'
+    )
+  return data
+
+
+def _parse_idx(data):
+  """Returns the uint8 array of an IDX file: magic, dimensions, row-major."""
+  rank = data[3]
+  shape = np.frombuffer(data, '>u4', count=rank, offset=4)
+  return np.frombuffer(data, np.uint8, offset=4 + 4 * rank).reshape(shape)
+
+
+def _find(name, folders):
+  """Returns the first path of file `name`, gzip or inflated; None if none."""
+  for folder in folders:
+    for suffix in ('.gz', ''):
+      path = os.path.join(folder, name + suffix)
+      if os.path.isfile(path):
+        return path
+  return None
+
+
+def _find_all(data_dir):
+  """Returns the path of each official file in `data_dir`.
+
+  Args:
+    data_dir: A folder with the files, or with a folder `fashion-mnist` of them.
+
+  Returns:
+    A dict from the keys of `_SHA256` to paths.
+
+  Raises:
+    FileNotFoundError: If the folder or one of the files is missing.
+  """
+  data_dir = os.path.expanduser(data_dir)
+  if not os.path.isdir(data_dir):
+    raise FileNotFoundError(f'data_dir {data_dir} is not an existing folder')
+  folders = (os.path.join(data_dir, _FOLDER), data_dir)
+  paths = {name: _find(name, folders) for name in _SHA256}
+  missing = [name for name, path in paths.items() if path is None]
+  if missing:
+    raise FileNotFoundError(
+        f'no {", ".join(missing)} (with or without .gz) in'
+        f' {" or ".join(folders)}'
+    )
+  return paths
+
+
+def _download(name, folder):
+  """Downloads one official file, whole or not at all.
+
+  Args:
+    name: A key of `_SHA256`.
+    folder: Where to keep it, as gzip.
+
+  Returns:
+    The file's path.
+
+  Raises:
+    ConnectionError: If no mirror delivers the official file.
+  """
+  failures = []
+  for mirror in _MIRRORS:
+    url = f'{mirror}{name}.gz'
+    try:
+      with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response:
+        data = response.read()
+      _official_contents(data, name, url)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+      failures.append(f'{url}: {error}')
+    else:
+      break
+  else:
+    files = ', '.join(f'{name}.gz' for name in _SHA256)
+    raise ConnectionError(
+        f'cannot download Fashion-MNIST ({"; ".join(failures)}). Without'
+        f' network access, fetch {files} from {_HOME_PAGE} elsewhere and put'
+        f' them into {folder}, or into any folder given as data_dir'
+    )
+  path = os.path.join(folder, f'{name}.gz')
+  with tempfile.TemporaryDirectory(dir=folder) as partial_folder:
+    partial = os.path.join(partial_folder, name)
+    with open(partial, 'wb') as file:
+      file.write(data)
+    os.replace(partial, path)
+  return path
+
+
+def _cached(cache_dir):
+  """Returns the path of each official file in the cache, downloading it first.
+
+  Args:
+    cache_dir: The cache's folder; `tff_binary` in `$XDG_CACHE_HOME` or
+      `~/.cache` if None.
+
+  Returns:
+    A dict from the keys of `_SHA256` to paths.
+
+  Raises:
+    ConnectionError: If a file is missing and cannot be downloaded.
+  """
+  if cache_dir is None:
+    cache_home = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
+    cache_dir = os.path.join(cache_home, 'tff_binary')
+  folder = os.path.join(os.path.expanduser(cache_dir), _FOLDER)
+  os.makedirs(folder, exist_ok=True)
+  return {
+      name: _find(name, [folder]) or _download(name, folder)
+      for name in _SHA256
+  }
+
+
+def load_arrays(data_dir=None, cache_dir=None):
+  """Reads Fashion-MNIST from its four official IDX files.
+
+  Args:
+    data_dir: A folder with the files, or with a folder `fashion-mnist` of them,
+      each gzip or inflated. Nothing is downloaded if it is given.
+    cache_dir: The folder that keeps the downloads if `data_dir` is None;
+      `tff_binary` in `$XDG_CACHE_HOME` or `~/.cache` if None.
+
+  Returns:
+    Training images, uint8 of shape `[60000, 28, 28]`, their labels, uint8 of
+    shape `[60000]`, and likewise 10,000 test images and labels.
+
+  Raises:
+    FileNotFoundError: If `data_dir` is given and files are missing in it.
+    ConnectionError: If a file is to be downloaded and cannot be.
+    ValueError: If a file's contents are not the official ones.
+  """
+  paths = _cached(cache_dir) if data_dir is None else _find_all(data_dir)
+  arrays = []
+  for name, path in paths.items():
+    with open(path, 'rb') as file:
+      arrays.append(_parse_idx(_official_contents(file.read(), name, path)))
+  return tuple(arrays)
+
+
+def _normalize(features, mean, stddev):
+  return (tf.cast(features, tf.float32) / 255.0 - mean) / stddev
+
+
+@registry.register('fmnist')
+def load(*, data_dir, cache_dir, kernel_initializer, seed):
+  """Loads Fashion-MNIST: 60,000 examples to train, 10,000 to test.
+
+  Features are uint8 of shape `[n, 28, 28, 1]`. As in the experiments of FedBAT,
+  training and test pixels are standardized by constants of their own.
+
+  Args:
+    data_dir: See `load_arrays`.
+    cache_dir: See `load_arrays`.
+    kernel_initializer: See `registry.load`.
+    seed: See `registry.load`.
+
+  Returns:
+    A `registry.Task`.
+  """
+  train_images, train_labels, test_images, test_labels = load_arrays(
+      data_dir, cache_dir
+  )
+  return registry.Task(
+      name='fmnist',
+      train_features=train_images[..., np.newaxis],
+      train_labels=train_labels.astype(np.int32),
+      test_features=test_images[..., np.newaxis],
+      test_labels=test_labels.astype(np.int32),
+      num_classes=10,
+      build_model=functools.partial(
+          models.fedbat_cnn,
+          (28, 28, 1),
+          kernel_initializer=kernel_initializer,
+          seed=seed,
+      ),
+      preprocess_train=functools.partial(
+          _normalize, mean=0.2860, stddev=0.3530
+      ),
+      preprocess_test=functools.partial(_normalize, mean=0.2868, stddev=0.3524),
+  )

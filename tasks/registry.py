@@ -1,0 +1,133 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The registry of tasks: a data set, its split, its scaling and a model."""
+
+import dataclasses
+from typing import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from tasks import checks
+from tasks import models
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Task:
+  """A data set with the model that learns it.
+
+  Attributes:
+    name: The name under which the task is registered.
+    train_features: A uint8 array of shape `[n, ...]`, raw.
+    train_labels: An int32 array of shape `[n]`, in `[0, num_classes)`.
+    test_features: A uint8 array of shape `[m, ...]`, raw.
+    test_labels: An int32 array of shape `[m]`.
+    num_classes: The number of classes.
+    build_model: Takes no argument, returns a new uncompiled `tf.keras.Model`
+      with float32 logits, also under a mixed-precision policy.
+    preprocess_train: A TF function from a uint8 batch of raw features to the
+      float32 batch that the model takes, for training.
+    preprocess_test: Likewise, for evaluation.
+  """
+
+  name: str
+  train_features: np.ndarray
+  train_labels: np.ndarray
+  test_features: np.ndarray
+  test_labels: np.ndarray
+  num_classes: int
+  build_model: Callable[[], tf.keras.Model]
+  preprocess_train: Callable[[tf.Tensor], tf.Tensor]
+  preprocess_test: Callable[[tf.Tensor], tf.Tensor]
+
+
+_LOADERS = {}
+
+
+def register(name):
+  """Returns a decorator that registers a loader under `name`.
+
+  Args:
+    name: The task's name.
+
+  Returns:
+    A decorator of functions that take the keyword arguments `data_dir`,
+    `cache_dir`, `kernel_initializer` and `seed` of `load` and return a `Task`.
+  """
+
+  def decorator(loader):
+    _LOADERS[name] = loader
+    return loader
+
+  return decorator
+
+
+def names():
+  """Returns the names of the registered tasks, sorted."""
+  return sorted(_LOADERS)
+
+
+def load(
+    name,
+    *,
+    data_dir=None,
+    cache_dir=None,
+    train_examples=None,
+    kernel_initializer='paper',
+    seed=None,
+):
+  """Loads a task.
+
+  Args:
+    name: One of `names()`.
+    data_dir: The folder with the task's official files. Nothing is downloaded
+      if it is given. Ignored by tasks whose data come with a package.
+    cache_dir: The folder that keeps downloads if `data_dir` is not given;
+      `tff_binary` in `$XDG_CACHE_HOME` or `~/.cache` if None.
+    train_examples: Keeps only so many training examples, the first ones; all of
+      them if None.
+    kernel_initializer: One of `models.KERNEL_INITIALIZERS`.
+    seed: The seed of the model's initial weights, an int in `[0, 2**32)`. If
+      None, they follow `tf.keras.utils.set_random_seed`.
+
+  Returns:
+    A `Task`.
+
+  Raises:
+    ValueError: If an argument is not allowed or a file's contents are not the
+      official ones.
+    OSError: If the files are neither there nor can be downloaded.
+  """
+  checks.check_choice('task', name, names())
+  checks.check_choice(
+      'kernel_initializer', kernel_initializer, models.KERNEL_INITIALIZERS
+  )
+  if seed is not None:
+    checks.check_integer('seed', seed, 0, 2**32 - 1)
+  task = _LOADERS[name](
+      data_dir=data_dir,
+      cache_dir=cache_dir,
+      kernel_initializer=kernel_initializer,
+      seed=seed,
+  )
+  if train_examples is None:
+    return task
+  checks.check_integer(
+      'train_examples', train_examples, 1, len(task.train_labels)
+  )
+  return dataclasses.replace(
+      task,
+      train_features=task.train_features[:train_examples],
+      train_labels=task.train_labels[:train_examples],
+  )

@@ -1,0 +1,119 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Tests for the models of the tasks."""
+
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+
+from tasks import models
+
+
+def _kernels(model):
+  return [v for v in model.trainable_variables if v.shape.rank > 1]
+
+
+class FedbatCnnTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.named_parameters(
+      ('fmnist', (28, 28, 1), 389_920),
+      ('svhn', (32, 32, 3), 398_176),
+  )
+  def test_has_the_papers_number_of_weights(self, input_shape, num_weights):
+    model = models.fedbat_cnn(input_shape)
+    kernels = _kernels(model)
+    vectors = [v for v in model.trainable_variables if v.shape.rank == 1]
+    self.assertLen(kernels, 5)
+    self.assertEqual(sum(v.shape.num_elements() for v in kernels), num_weights)
+    self.assertEqual(sum(v.shape.num_elements() for v in vectors), 960)
+    for v in vectors:
+      self.assertRegex(v.name, 'gamma|beta')
+
+  def test_pools_to_one_pixel_as_pytorch_does(self):
+    model = models.fedbat_cnn()
+    heights = [
+        layer.output_shape[1]
+        for layer in model.layers
+        if isinstance(layer, tf.keras.layers.MaxPool2D)
+    ]
+    self.assertEqual(heights, [14, 7, 3, 1])
+
+  def test_batch_normalization_follows_pytorchs_defaults(self):
+    inputs = np.random.RandomState(0).normal(3.0, 2.0, [64, 8, 8, 1])
+    model = models.fedbat_cnn((8, 8, 1), filters=(1,))
+    convolution, normalization = model.layers[:2]
+    inputs = convolution(inputs)
+    normalization(inputs, training=True)
+    self.assertAllClose(
+        normalization.moving_mean, 0.1 * tf.reduce_mean(inputs, [0, 1, 2])
+    )
+    self.assertEqual(normalization.epsilon, 1e-5)
+
+  @parameterized.parameters('paper', 'kaiming')
+  def test_initial_kernels_have_the_stated_deviation(self, initializer):
+    model = models.fedbat_cnn(kernel_initializer=initializer, seed=0)
+    for kernel in _kernels(model):
+      fan_in = kernel.shape[:-1].num_elements()
+      stddev = 0.01 if initializer == 'paper' else np.sqrt(2.0 / fan_in)
+      scaled = kernel.numpy().ravel() / stddev
+      error = 5.0 / np.sqrt(len(scaled))
+      self.assertAllClose(np.mean(scaled), 0.0, atol=error)
+      # The variance of the square of a standard normal variable is 2.
+      self.assertAllClose(np.mean(scaled**2), 1.0, atol=np.sqrt(2.0) * error)
+      if len(scaled) > 10_000:
+        # Truncation at two standard deviations would cut these off.
+        self.assertGreater(np.abs(scaled).max(), 3.0)
+
+  def test_equal_seeds_give_equal_weights(self):
+    first, again, other = (
+        models.fedbat_cnn(seed=seed).get_weights() for seed in (1, 1, 2)
+    )
+    for a, b in zip(first, again):
+      self.assertAllEqual(a, b)
+    self.assertNotAllClose(first[0], other[0])
+
+  def test_kernels_do_not_repeat_each_other(self):
+    kernels = _kernels(models.fedbat_cnn(seed=1))
+    values = np.concatenate([k.numpy().ravel() for k in kernels])
+    _, counts = np.unique(values, return_counts=True)
+    # Two of 389,920 independent float32 values are rarely equal; a shared
+    # stream repeats whole kernels.
+    self.assertLess(np.mean(counts > 1), 0.05)
+
+  def test_unseeded_weights_follow_keras_global_seed(self):
+    weights = []
+    for seed in (7, 7, 8):
+      tf.keras.utils.set_random_seed(seed)
+      weights.append(models.fedbat_cnn().get_weights())
+    for a, b in zip(weights[0], weights[1]):
+      self.assertAllEqual(a, b)
+    self.assertNotAllClose(weights[0][0], weights[2][0])
+
+  def test_logits_are_float32_under_mixed_precision(self):
+    policy = tf.keras.mixed_precision.global_policy()
+    self.addCleanup(tf.keras.mixed_precision.set_global_policy, policy)
+    tf.keras.mixed_precision.set_global_policy('mixed_bfloat16')
+    model = models.fedbat_cnn((8, 8, 1), filters=(4, 8))
+    self.assertEqual(model.layers[0].compute_dtype, 'bfloat16')
+    self.assertEqual(model(tf.zeros([2, 8, 8, 1])).dtype, tf.float32)
+    for variable in model.variables:
+      self.assertEqual(variable.dtype, tf.float32)
+
+  def test_refuses_an_unknown_initializer(self):
+    with self.assertRaisesRegex(ValueError, "paper, kaiming, got 'zeros'"):
+      models.fedbat_cnn(kernel_initializer='zeros')
+
+
+if __name__ == '__main__':
+  tf.test.main()

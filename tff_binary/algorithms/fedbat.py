@@ -1,0 +1,105 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""FedBAT: clients learn binary updates and their step sizes, 1 bit up."""
+
+import dataclasses
+import functools
+
+import tff_binary
+from tff_binary.algorithms import registry
+
+_CODE = 'github.com/Leopold1423/fedbat-icml24, model/bat.py'
+
+
+@dataclasses.dataclass(frozen=True)
+class FedBAT(registry.Hyperparameters):
+  """Hyper-parameters of FedBAT; the defaults are those of paper and code."""
+
+  rho: float = registry.hyperparameter(
+      6.0,
+      'pace at which a step size is learned; 0 keeps it at its initial value',
+      minimum=0.0,
+      maximum=100.0,
+      source='eq. 10; Table 2: 4 to 8 are good',
+  )
+  warmup_ratio: float = registry.hyperparameter(
+      0.5,
+      'share phi of the local steps that train in full precision first',
+      minimum=0.0,
+      maximum=1.0,
+      source='Algorithm 1; Table 3',
+  )
+  step_size: str = registry.hyperparameter(
+      'learned',
+      'learned, or max_norm: the largest absolute update, at every step',
+      choices=('learned', 'max_norm'),
+      source='eq. 10; max_norm: section 4',
+  )
+  clamp_step_size: bool = registry.hyperparameter(
+      True,
+      'keep learned step sizes inside [min_step_size, max_step_size]',
+      source=_CODE,
+  )
+  min_step_size: float = registry.hyperparameter(
+      5e-4,
+      'lower end of the clamp, in units of a weight',
+      minimum=1e-8,
+      maximum=1.0,
+      source=_CODE,
+  )
+  max_step_size: float = registry.hyperparameter(
+      5e-2,
+      'upper end of the clamp, in units of a weight',
+      minimum=1e-8,
+      maximum=1.0,
+      source=_CODE,
+  )
+
+  def __post_init__(self):
+    super().__post_init__()
+    if self.min_step_size > self.max_step_size:
+      raise ValueError(
+          'min_step_size must be at most max_step_size, got'
+          f' {self.min_step_size} > {self.max_step_size}.'
+      )
+
+
+@registry.register(
+    'fedbat',
+    title='FedBAT',
+    source='Li et al., ICML 2024',
+    summary='binary updates and step sizes learned during local training',
+    hyperparameters=FedBAT,
+)
+def build_fedbat(model_fn, *, hyperparameters=FedBAT(), **kwargs):
+  """Builds FedBAT: 1 bit per compressed parameter up, 32 down.
+
+  Args:
+    model_fn: A no-arg function that returns a
+      `tff.learning.models.VariableModel`.
+    hyperparameters: A `FedBAT`.
+    **kwargs: Keyword arguments of `tff_binary.learning.build_learning_process`.
+
+  Returns:
+    A `tff.learning.templates.LearningProcess`.
+  """
+  return tff_binary.learning.build_learning_process(
+      model_fn,
+      codec=tff_binary.wire.BinaryCodec(),
+      build_weight_layer=functools.partial(
+          tff_binary.layers.LearnableBinarization,
+          **dataclasses.asdict(hyperparameters),
+      ),
+      **kwargs,
+  )

@@ -1,0 +1,172 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""FedBAT's learnable binarization of one kernel's update."""
+
+import collections
+
+import tensorflow as tf
+
+from tff_binary.layers import weight_layer
+from tff_binary.ops import binarize
+from tff_binary.ops import seeds
+
+# Where neither the clamp nor an update bounds the step size from below.
+STEP_SIZE_FLOOR = 1e-8
+
+
+class LearnableBinarization(weight_layer.WeightLayer):
+  """Maps w_t to `w_t + S(m, alpha)` and learns the update m and alpha.
+
+  Source: FedBAT (Li et al., ICML 2024), equations 5-14 and Algorithm 1, and the
+  authors' code, github.com/Leopold1423/fedbat-icml24, model/bat.py and
+  train/trainer.py.
+
+  The first `floor(warmup_ratio * tau)` of a client's tau local steps train m in
+  full precision (eq. 12): the effective kernel is `w_t + m`. Then alpha' is set
+  to the mean absolute entry of m (eq. 13) and the remaining steps train m and
+  alpha_e, with `alpha = alpha' exp(rho alpha_e)` (eq. 10), through the
+  stochastic binarization S (eqs. 6-9). The client sends `S(m, alpha)` of a
+  fresh draw after the last step, as the authors' code does (Algorithm 1 reads
+  as if the draw of the last step were sent).
+
+  Where the paper is silent:
+
+  *   With `warmup_ratio > 0` at least one full-precision step is taken, even if
+      `floor(warmup_ratio * tau)` is 0.
+  *   With `warmup_ratio = 0`, m and hence alpha' are still zero at the switch;
+      the clamp, or without it a floor of 1e-8, keeps alpha positive.
+  *   While all of m is zero, so is `S(m, alpha)`.
+
+  Attributes:
+    update_variable: The update m, a trainable variable of the kernel's shape.
+    step_exponent: alpha_e, a trainable scalar.
+  """
+
+  def __init__(
+      self,
+      rho=6.0,
+      warmup_ratio=0.5,
+      step_size='learned',
+      clamp_step_size=True,
+      min_step_size=5e-4,
+      max_step_size=5e-2,
+      **kwargs,
+  ):
+    """Initializes the layer; the values are checked by `FedBAT`.
+
+    Args:
+      rho: The pace at which alpha is learned (eq. 10); 0 keeps it at alpha'.
+      warmup_ratio: phi, the share of full-precision steps, in [0, 1].
+      step_size: `'learned'`, or `'max_norm'` for `alpha = max |m|` at every
+        step without clamp and without a gradient to alpha, the setting of the
+        paper's section 4.
+      clamp_step_size: Whether alpha is clamped to `[min_step_size,
+        max_step_size]`, with no gradient outside (authors' code only).
+      min_step_size: The clamp's lower end.
+      max_step_size: The clamp's upper end.
+      **kwargs: Keyword arguments of `tf.keras.layers.Layer`.
+    """
+    # The update and its step size stay in float32 under mixed precision.
+    super().__init__(dtype='float32', **kwargs)
+    self._rho = rho
+    self._warmup_ratio = warmup_ratio
+    self._learned = step_size == 'learned'  # Python values.
+    self._bounds = (
+        (min_step_size, max_step_size) if clamp_step_size else None
+    )
+
+  def build(self, kernel_shape):
+    self.update_variable = self.add_weight(
+        'update', kernel_shape, initializer='zeros'
+    )
+    self.step_exponent = self.add_weight(
+        'step_exponent', (), initializer='zeros', trainable=self._learned
+    )
+    self._step_base = self.add_weight(
+        'step_base', (), initializer='zeros', trainable=False
+    )
+    self._binarizing = self.add_weight(
+        'binarizing', (), tf.bool, initializer='zeros', trainable=False
+    )
+    self._warmup_steps = self.add_weight(
+        'warmup_steps', (), tf.int32, initializer='zeros', trainable=False
+    )
+    super().build(kernel_shape)
+
+  def start(self, num_steps):
+    self.update_variable.assign(tf.zeros_like(self.update_variable))
+    self.step_exponent.assign(0.0)
+    self._binarizing.assign(False)
+    # float64, since 0.7 * 10 in float32 is below 7.
+    warmup_steps = tf.cast(
+        tf.floor(self._warmup_ratio * tf.cast(num_steps, tf.float64)), tf.int32
+    )
+    if self._warmup_ratio > 0.0:
+      warmup_steps = tf.maximum(warmup_steps, 1)
+    self._warmup_steps.assign(warmup_steps)
+
+  def advance(self, step):
+    tf.cond(
+        tf.equal(step, self._warmup_steps),
+        self._start_binarizing,
+        lambda: tf.constant(False),
+    )
+
+  def _start_binarizing(self):
+    self._step_base.assign(
+        tf.maximum(
+            binarize.initial_step_size(self.update_variable), STEP_SIZE_FLOOR
+        )
+    )
+    return self._binarizing.assign(True, read_value=False)
+
+  def step_size(self):
+    """Returns alpha, a float32 scalar; 0 while all of m is zero."""
+    if not self._learned:
+      return tf.stop_gradient(binarize.max_norm(self.update_variable))
+    step_size = self._unclamped_step_size()
+    if self._bounds is not None:
+      step_size = tf.clip_by_value(step_size, *self._bounds)
+    is_zero = tf.reduce_all(tf.equal(self.update_variable, 0.0))
+    return tf.where(is_zero, 0.0, step_size)
+
+  def _unclamped_step_size(self):
+    return binarize.learned_step_size(
+        self._step_base, self.step_exponent, self._rho
+    )
+
+  def _binarized(self, seed):
+    noise = seeds.uniform(self.update_variable.shape, seed)
+    return binarize.binarize(self.update_variable, self.step_size(), noise)
+
+  def call(self, kernel, seed):
+    return kernel + tf.cond(
+        self._binarizing,
+        lambda: self._binarized(seed),
+        lambda: tf.identity(self.update_variable),
+    )
+
+  def update(self, kernel, seed):
+    del kernel  # The update is what the layer owns.
+    return self._binarized(seed)
+
+  def measurements(self):
+    if not self._learned or self._bounds is None:
+      return collections.OrderedDict()
+    step_size = self._unclamped_step_size()
+    minimum, maximum = self._bounds
+    clamped = tf.logical_or(step_size < minimum, step_size > maximum)
+    return collections.OrderedDict(
+        clamped_step_sizes=tf.cast(clamped, tf.float32)
+    )

@@ -1,0 +1,349 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What every client does in a round: one local training loop for all methods.
+
+The loop stands between the server's weights and the user's unchanged Keras
+model. A kernel with a weight layer is assigned the layer's output before every
+step, and its gradient is pulled back to the layer's variables after it; all
+other variables are trained in place. Without weight layers this is FedAvg.
+
+Sign convention: an update is trained minus initial, as in the FedBAT paper. The
+updates of TFF's own client work have the opposite sign.
+"""
+
+import collections
+from collections.abc import Callable, Sequence
+import dataclasses
+from typing import Optional
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from tff_binary.layers import weight_layer
+from tff_binary.ops import seeds
+
+# What a client draws random numbers for.
+_SHUFFLE, _FORWARD, _UPLOAD = range(3)
+
+
+@dataclasses.dataclass(frozen=True)
+class LocalTraining:
+  """How a client trains in each round.
+
+  Attributes:
+    local_epochs: Passes over the client's data, at least 1.
+    batch_size: Examples in a batch, at least 1; the last batch of an epoch may
+      be smaller.
+    optimizer: A `tff.learning.optimizers.Optimizer`, created anew each round;
+      by default SGD with learning rate 0.1.
+    preprocess_fn: A TensorFlow function that turns a batch of stored features
+      into a batch of model inputs, or `None`.
+  """
+
+  local_epochs: int = 1
+  batch_size: int = 64
+  optimizer: Optional[tff.learning.optimizers.Optimizer] = None
+  preprocess_fn: Optional[Callable[[tf.Tensor], tf.Tensor]] = None
+
+  def __post_init__(self):
+    for name in ('local_epochs', 'batch_size'):
+      value = getattr(self, name)
+      if not isinstance(value, int) or value < 1:
+        raise ValueError(f'{name} must be an integer >= 1, got {value!r}.')
+    if self.optimizer is None:
+      object.__setattr__(
+          self,
+          'optimizer',
+          tff.learning.optimizers.build_sgdm(learning_rate=0.1),
+      )
+    elif not isinstance(
+        self.optimizer, tff.learning.optimizers.Optimizer
+    ):
+      raise TypeError(
+          'optimizer must be a tff.learning.optimizers.Optimizer, got'
+          f' {self.optimizer!r}.'
+      )
+
+
+def build_client_update(
+    model: tff.learning.models.VariableModel,
+    weight_layers: Sequence[Optional[weight_layer.WeightLayer]],
+    local_training: LocalTraining,
+    seed: int,
+):
+  """Returns the `tf.function` that trains one client for one round.
+
+  Args:
+    model: The user's model.
+    weight_layers: For each trainable variable its layer, or `None`.
+    local_training: How to train.
+    seed: The seed of the whole run.
+
+  Returns:
+    A `tf.function` of the round number (int32 scalar), the server's
+    `tff.learning.models.ModelWeights` and a client's data
+    `<features, labels, client_id>`. It returns the update
+    `<trainable, non_trainable>`, the client's weight (float32: its number of
+    examples) and its unfinalized metrics.
+  """
+  for layer, variable in zip(weight_layers, model.trainable_variables):
+    if layer is not None:
+      layer.build(variable.shape)
+  layers = [layer for layer in weight_layers if layer is not None]
+  local_variables = []
+  for layer, variable in zip(weight_layers, model.trainable_variables):
+    local_variables += [variable] if layer is None else layer.trainable_variables
+  optimizer = local_training.optimizer
+  preprocess_fn = local_training.preprocess_fn or tf.identity
+
+  def local_gradients(batch, kernels, seed):
+    """Returns dL/dv for each of `local_variables`."""
+    with tf.GradientTape() as layer_tape:
+      effective = [
+          None if layer is None else layer(kernel, seeds.fold_in(seed, i))
+          for i, (layer, kernel) in enumerate(zip(weight_layers, kernels))
+      ]
+    for variable, value in zip(model.trainable_variables, effective):
+      if value is not None:
+        variable.assign(value)
+    with tf.GradientTape() as model_tape:
+      output = model.forward_pass(batch, training=True)
+    gradients = model_tape.gradient(
+        output.loss,
+        list(model.trainable_variables),
+        unconnected_gradients=tf.UnconnectedGradients.ZERO,
+    )
+    # One call for all layers: their gradients flow back through one tape.
+    targets = [e for e in effective if e is not None]
+    pulled_back = iter(
+        layer_tape.gradient(
+            targets,
+            [v for layer in layers for v in layer.trainable_variables],
+            output_gradients=[
+                tf.convert_to_tensor(g)
+                for g, e in zip(gradients, effective)
+                if e is not None
+            ],
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+        if layers
+        else ()
+    )
+    result = []
+    for layer, gradient in zip(weight_layers, gradients):
+      if layer is None:
+        result.append(gradient)
+      else:
+        result += [next(pulled_back) for _ in layer.trainable_variables]
+    return result
+
+  @tf.function
+  def client_update(round_num, weights, data):
+    model.reset_metrics()
+    tf.nest.map_structure(
+        lambda variable, value: variable.assign(value),
+        tff.learning.models.ModelWeights.from_model(model),
+        weights,
+    )
+    num_examples = tf.shape(data['labels'])[0]
+    batch_size = local_training.batch_size
+    steps_per_epoch = (num_examples + batch_size - 1) // batch_size
+    num_steps = local_training.local_epochs * steps_per_epoch
+    client_seed = seeds.fold_in([seed, 0], round_num, data['client_id'])
+    forward_seed = seeds.fold_in(client_seed, _FORWARD)
+    for layer in layers:
+      layer.start(num_steps)
+    optimizer_state = optimizer.initialize(
+        tuple(tf.TensorSpec(v.shape, v.dtype) for v in local_variables)
+    )
+    step = tf.constant(0)
+    for epoch in tf.range(local_training.local_epochs):
+      order = seeds.shuffle(
+          tf.range(num_examples), seeds.fold_in(client_seed, _SHUFFLE, epoch)
+      )
+      for start in tf.range(0, num_examples, batch_size):
+        for layer in layers:
+          layer.advance(step)
+        indices = order[start : start + batch_size]
+        batch = (
+            preprocess_fn(tf.gather(data['features'], indices)),
+            tf.gather(data['labels'], indices),
+        )
+        gradients = local_gradients(
+            batch, weights.trainable, seeds.fold_in(forward_seed, step)
+        )
+        optimizer_state, updated = optimizer.next(
+            optimizer_state,
+            tuple(v.read_value() for v in local_variables),
+            tuple(gradients),
+        )
+        for variable, value in zip(local_variables, updated):
+          variable.assign(value)
+        step += 1
+
+    upload_seed = seeds.fold_in(client_seed, _UPLOAD)
+    trainable = []
+    for i, (layer, variable, initial) in enumerate(
+        zip(weight_layers, model.trainable_variables, weights.trainable)
+    ):
+      if layer is None:
+        trainable.append(variable - initial)
+      else:
+        layer.advance(num_steps)
+        trainable.append(
+            layer.update(initial, seeds.fold_in(upload_seed, i))
+        )
+    non_trainable = [
+        variable - initial
+        for variable, initial in zip(
+            model.non_trainable_variables, weights.non_trainable
+        )
+        if initial.dtype.is_floating
+    ]
+    # A binarized update is finite even where what it stands for is not.
+    is_finite = tf.reduce_all(
+        [
+            tf.reduce_all(tf.math.is_finite(x))
+            for x in local_variables + trainable + non_trainable
+        ]
+    )
+    has_trained = tf.logical_and(is_finite, num_examples > 0)
+    keep = lambda x: tf.where(has_trained, x, tf.zeros_like(x))
+    update = tf.nest.map_structure(
+        keep,
+        collections.OrderedDict(
+            trainable=trainable, non_trainable=non_trainable
+        ),
+    )
+    metrics = collections.OrderedDict(model.report_local_unfinalized_metrics())
+    metrics.update(_layer_measurements(layers))
+    metrics = tf.nest.map_structure(keep, metrics)
+    metrics['non_finite_clients'] = 1 - tf.cast(is_finite, tf.int32)
+    return update, keep(tf.cast(num_examples, tf.float32)), metrics
+
+  return client_update
+
+
+def _layer_measurements(layers):
+  """Returns the sum over the layers and their count for each measurement."""
+  collected = collections.OrderedDict()
+  for layer in layers:
+    for name, value in layer.measurements().items():
+      collected.setdefault(name, []).append(value)
+  return collections.OrderedDict(
+      (name, [tf.add_n(values), tf.constant(float(len(values)))])
+      for name, values in collected.items()
+  )
+
+
+def _mean(sum_and_count):
+  return tf.math.divide_no_nan(sum_and_count[0], sum_and_count[1])
+
+
+def build_client_work(
+    model_fn: Callable[[], tff.learning.models.VariableModel],
+    element_spec: collections.OrderedDict[str, tf.TensorSpec],
+    build_weight_layers: Callable[
+        [], Sequence[Optional[weight_layer.WeightLayer]]
+    ],
+    local_training: LocalTraining,
+    seed: int,
+) -> tff.learning.templates.ClientWorkProcess:
+  """Builds the client work of all processes in this package.
+
+  Its state is the number of the round, counted from 0; with the run's seed and
+  the client's id it determines everything a client draws. It reports the
+  model's training metrics, the layers' measurements (their mean over layers and
+  clients) and `non_finite_clients` under `train`, and the bytes of the round
+  number as `downlink_bytes_per_client`.
+
+  A client whose variables are not all finite at the end sends an update of
+  zeros with weight 0, and its metrics don't count; likewise an empty client.
+
+  Args:
+    model_fn: A no-arg function that returns the model.
+    element_spec: The spec of a client's data, `ClientStore.element_spec`.
+    build_weight_layers: A no-arg function that returns, for each trainable
+      variable of the model, a new layer or `None`.
+    local_training: How clients train.
+    seed: The seed of the run.
+
+  Returns:
+    A `tff.learning.templates.ClientWorkProcess`. Its client results hold the
+    update `<trainable=..., non_trainable=...>`.
+  """
+  with tf.Graph().as_default():
+    model = model_fn()
+    weights_type = tff.learning.models.weights_type_from_model(model)
+    finalizers = collections.OrderedDict(model.metric_finalizers())
+    for layer, variable in zip(
+        build_weight_layers(), model.trainable_variables
+    ):
+      if layer is not None:
+        layer.build(variable.shape)
+        for name in layer.measurements():
+          finalizers[name] = _mean
+  finalizers['non_finite_clients'] = tf.identity
+  aggregate_metrics = tff.learning.metrics.sum_then_finalize(finalizers)
+  data_type = tff.SequenceType(
+      collections.OrderedDict(
+          (name, tff.TensorType(spec.dtype.as_numpy_dtype, spec.shape))
+          for name, spec in element_spec.items()
+      )
+  )
+
+  @tff.tensorflow.computation(np.int32, weights_type, data_type)
+  def client_computation(round_num, weights, dataset):
+    client_update = build_client_update(
+        model_fn(), build_weight_layers(), local_training, seed
+    )
+    update, weight, metrics = client_update(
+        round_num, weights, dataset.get_single_element()
+    )
+    return tff.learning.templates.ClientResult(update, weight), metrics
+
+  @tff.tensorflow.computation(np.int32)
+  def measure(round_num):
+    return tf.size(round_num, tf.int64) * round_num.dtype.size
+
+  @tff.tensorflow.computation(np.int32)
+  def next_round(round_num):
+    return round_num + 1
+
+  @tff.federated_computation
+  def init_fn():
+    return tff.federated_value(0, tff.SERVER)
+
+  @tff.federated_computation(
+      init_fn.type_signature.result,
+      tff.FederatedType(weights_type, tff.CLIENTS),
+      tff.FederatedType(data_type, tff.CLIENTS),
+  )
+  def next_fn(round_num, weights, client_data):
+    client_result, metrics = tff.federated_map(
+        client_computation,
+        (tff.federated_broadcast(round_num), weights, client_data),
+    )
+    measurements = tff.federated_zip(
+        collections.OrderedDict(
+            train=aggregate_metrics(metrics),
+            downlink_bytes_per_client=tff.federated_map(measure, round_num),
+        )
+    )
+    return tff.templates.MeasuredProcessOutput(
+        tff.federated_map(next_round, round_num), client_result, measurements
+    )
+
+  return tff.learning.templates.ClientWorkProcess(init_fn, next_fn)

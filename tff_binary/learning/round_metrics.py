@@ -1,0 +1,93 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Flattens the metrics of a process into one row of a table."""
+
+import collections
+from collections.abc import Mapping
+from typing import Any, Union
+
+
+def round_metrics(
+    metrics: Mapping[str, Any],
+) -> collections.OrderedDict[str, Union[int, float]]:
+  """Returns what a round trained and sent.
+
+  Bytes are summed over the round's clients. Bits per parameter are averaged
+  over the clients and have the number of compressed parameters as denominator:
+  `uplink_bits_per_param` counts the bytes of the compressed kernels alone,
+  `uplink_bits_per_param_total` everything that is sent; the same two for the
+  downlink. Training metrics are named `train_<metric>`.
+
+  Args:
+    metrics: The metrics of a process of this package, from one round.
+
+  Returns:
+    An `OrderedDict` of Python numbers.
+  """
+  train = collections.OrderedDict(metrics['client_work']['train'])
+  row = collections.OrderedDict()
+  for name in [n for n in train if n not in _COUNTS]:
+    row[f'train_{name}'] = _number(train.pop(name))
+  num_clients = _find(metrics['aggregator'], 'num_clients', max)
+  params = _find(metrics['aggregator'], 'num_compressed_params', max)
+  row['num_clients'] = num_clients
+  for name, value in train.items():
+    row[name] = _number(value)
+  dropped = _find(metrics['aggregator'], 'num_dropped_clients', sum)
+  if dropped is not None:
+    row['num_dropped_clients'] = dropped
+
+  uplink = _find(metrics['aggregator'], 'uplink_bytes', sum)
+  uplink_compressed = _find(
+      metrics['aggregator'], 'compressed_uplink_bytes', sum
+  )
+  downlink = num_clients * sum(
+      _find(metrics[sender], 'downlink_bytes_per_client', sum)
+      for sender in ('distributor', 'client_work')
+  )
+  downlink_compressed = num_clients * _find(
+      metrics['distributor'], 'compressed_downlink_bytes_per_client', sum
+  )
+  bits_per_param = 8.0 / (num_clients * params)
+  row['uplink_bytes'] = uplink
+  row['downlink_bytes'] = downlink
+  row['uplink_bits_per_param'] = bits_per_param * uplink_compressed
+  row['downlink_bits_per_param'] = bits_per_param * downlink_compressed
+  row['uplink_bits_per_param_total'] = bits_per_param * uplink
+  row['downlink_bits_per_param_total'] = bits_per_param * downlink
+  return row
+
+
+_COUNTS = ('num_examples', 'num_batches', 'non_finite_clients',
+           'clamped_step_sizes')
+
+
+def _number(value):
+  return value.item() if hasattr(value, 'item') else value
+
+
+def _find(metrics, name, reduce):
+  """Reduces all measurements of that name; wrapping factories nest them."""
+  found = []
+
+  def visit(node):
+    if isinstance(node, Mapping):
+      for key, value in node.items():
+        if key == name:
+          found.append(_number(value))
+        else:
+          visit(value)
+
+  visit(metrics)
+  return reduce(found) if found else None

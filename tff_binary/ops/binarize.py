@@ -1,0 +1,103 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Learnable stochastic binarization, equations 6-10 and 13 of FedBAT.
+
+Source: Li et al., "FedBAT: Communication-Efficient Federated Learning via
+Learnable Binarization", ICML 2024.
+"""
+
+import tensorflow as tf
+
+
+@tf.custom_gradient
+def binarize(x, step_size, noise):
+  """Maps every entry of `x` to `+step_size` or `-step_size` (eqs. 6-7).
+
+  Entries outside `[-step_size, step_size]` are mapped to the nearer end.
+  Entries inside are drawn such that the result equals `x` in expectation, with
+  variance `step_size**2 - x**2`.
+
+  The derivatives are those of equations 8 and 9: the gradient of `x` passes
+  where `|x| <= step_size`; the gradient of `step_size` is the sign outside and
+  `2 b - (x + step_size) / step_size` inside, with `b` in {0, 1} the very draw
+  of the forward pass, summed over the tensor.
+
+  A `step_size` of zero maps everything to zero.
+
+  Args:
+    x: A float tensor of any shape `s`, the model update.
+    step_size: A non-negative float scalar, alpha in the paper.
+    noise: A float tensor of shape `s`, uniform in `[0, 1)`, zeta in the paper.
+
+  Returns:
+    A float tensor of shape `s`.
+  """
+  # The floor in equation 7, floor((x + alpha) / (2 alpha) + zeta), is a
+  # comparison; written without a division it also holds for alpha = 0.
+  up = x + step_size >= 2.0 * step_size * (1.0 - noise)
+  inside = tf.abs(x) <= step_size
+  positive = tf.where(inside, up, x > 0.0)
+
+  def grad(upstream):
+    x_grad = tf.where(inside, upstream, tf.zeros_like(upstream))
+    sign = tf.where(positive, tf.ones_like(x), -tf.ones_like(x))
+    # 2 b - (x + alpha) / alpha = (2 b - 1) - x / alpha.
+    slope = sign - tf.where(
+        inside, tf.math.divide_no_nan(x, step_size), tf.zeros_like(x)
+    )
+    return x_grad, tf.reduce_sum(upstream * slope), None
+
+  return tf.where(positive, step_size, -step_size), grad
+
+
+def learned_step_size(base, exponent, rho):
+  """Returns `base * exp(rho * exponent)`, always of `base`'s sign (eq. 10).
+
+  Args:
+    base: A float scalar, alpha' in the paper.
+    exponent: A float scalar, alpha_e in the paper, the trained variable.
+    rho: A Python float, the pace at which the step size is learned.
+
+  Returns:
+    A float scalar.
+  """
+  return base * tf.exp(rho * exponent)
+
+
+def initial_step_size(update):
+  """Returns the mean absolute entry of `update` (eq. 13); 0 if it is empty.
+
+  Args:
+    update: A float tensor of any shape.
+
+  Returns:
+    A float scalar.
+  """
+  size = tf.cast(tf.size(update), update.dtype)
+  return tf.math.divide_no_nan(tf.reduce_sum(tf.abs(update)), size)
+
+
+def max_norm(x):
+  """Returns the largest absolute entry of `x`; 0 if `x` is empty or zero.
+
+  With this step size `binarize` is unbiased for every entry; it is the setting
+  of the FedBAT paper's section 4.
+
+  Args:
+    x: A float tensor of any shape.
+
+  Returns:
+    A float scalar.
+  """
+  return tf.maximum(tf.reduce_max(tf.abs(x)), 0.0)

@@ -1,0 +1,63 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Stateless seeds: one seed for each (run, round, client, step, tensor)."""
+
+import tensorflow as tf
+
+# One fixed generator: 'auto_select' may differ from device to device.
+ALGORITHM = 'philox'
+
+
+def fold_in(seed, *data):
+  """Derives a new seed from `seed` and the integers `data`, in order.
+
+  Args:
+    seed: An int32 tensor of shape `[2]`.
+    *data: Integer scalars, Python or tensors.
+
+  Returns:
+    An int32 tensor of shape `[2]`, a function of the arguments alone.
+  """
+  seed = tf.convert_to_tensor(seed, tf.int32)
+  for value in data:
+    seed = tf.random.experimental.stateless_fold_in(
+        seed, tf.cast(value, tf.int32), alg=ALGORITHM
+    )
+  return seed
+
+
+def uniform(shape, seed):
+  """Returns float32 noise of `shape`, uniform in `[0, 1)`.
+
+  Args:
+    shape: The shape of the result.
+    seed: An int32 tensor of shape `[2]`.
+
+  Returns:
+    A float32 tensor of shape `shape`.
+  """
+  return tf.random.stateless_uniform(shape, seed, alg=ALGORITHM)
+
+
+def shuffle(value, seed):
+  """Returns `value` with its first dimension permuted.
+
+  Args:
+    value: A tensor of rank >= 1.
+    seed: An int32 tensor of shape `[2]`.
+
+  Returns:
+    A tensor of `value`'s shape and dtype.
+  """
+  return tf.random.experimental.stateless_shuffle(value, seed, alg=ALGORITHM)

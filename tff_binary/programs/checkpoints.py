@@ -1,0 +1,75 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Checkpoints of the server state."""
+
+import asyncio
+import concurrent.futures
+import shutil
+
+import tensorflow_federated as tff
+
+
+def wait_for(coroutine):
+  """Runs a coroutine of `tff.program` and returns its result.
+
+  In a thread of its own, because notebooks have an event loop already, and
+  `asyncio.run` refuses a second one in the same thread.
+
+  Args:
+    coroutine: The coroutine.
+
+  Returns:
+    What it returns.
+  """
+  with concurrent.futures.ThreadPoolExecutor(max_workers=1) as executor:
+    return executor.submit(asyncio.run, coroutine).result()
+
+
+class Checkpoints:
+  """The newest states of one run, by `tff.program.FileProgramStateManager`.
+
+  That manager writes a state to a temporary folder and renames it, so each
+  state that can be loaded is complete whenever the process was killed.
+  """
+
+  def __init__(self, path):
+    """Initializes the checkpoints.
+
+    Args:
+      path: Their folder, a `pathlib.Path`, created if it does not exist.
+    """
+    self._manager = tff.program.FileProgramStateManager(
+        path, prefix='round_', keep_total=2, keep_first=False
+    )
+    for unfinished in path.glob('*_temp*'):  # Of a killed process.
+      shutil.rmtree(unfinished)
+
+  def load_latest(self, structure):
+    """Loads the newest state.
+
+    Args:
+      structure: Any state of the run, for its structure.
+
+    Returns:
+      The state and the number of rounds behind it: `structure` and 0 if there
+      is no checkpoint.
+    """
+    versions = wait_for(self._manager.get_versions())
+    if versions is None:
+      return structure, 0
+    return wait_for(self._manager.load(versions[-1], structure)), versions[-1]
+
+  def save(self, state, round_num):
+    """Saves the state after round `round_num` and drops the oldest."""
+    wait_for(self._manager.save(state, round_num))

@@ -1,0 +1,157 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The metrics of every round: metrics.csv, TensorBoard, result.json.
+
+`tff.program.CSVFileReleaseManager` sorts its columns by name, so that their
+order would not be the documented one; TensorBoard's manager is TFF's.
+"""
+
+import csv
+import statistics
+
+import tensorflow_federated as tff
+
+from tff_binary.programs import checkpoints
+from tff_binary.programs import run_folder
+
+# Bytes are summed over the round's clients, bits per parameter averaged over
+# them, with the compressed kernels' entries as denominator; without suffix they
+# count the compressed kernels, with `_total` everything sent. Training metrics
+# are those of the clients' local steps; seconds are wall-clock time, of training
+# alone and of the test evaluation.
+COLUMNS = (
+    'round_num',
+    'train_loss',
+    'train_accuracy',
+    'test_loss',
+    'test_accuracy',
+    'best_test_accuracy',
+    'uplink_bytes',
+    'downlink_bytes',
+    'uplink_bits_per_param',
+    'downlink_bits_per_param',
+    'uplink_bits_per_param_total',
+    'downlink_bits_per_param_total',
+    'round_seconds',
+    'eval_seconds',
+)
+
+_CSV = 'metrics.csv'
+_LAST_ROUNDS = 5
+
+
+def read_history(path):
+  """Reads the metrics.csv of a run.
+
+  Args:
+    path: The run's folder, a `pathlib.Path`.
+
+  Returns:
+    A list of dicts from column to int, float or None, one for each round; empty
+    if there is no file.
+  """
+  if not (path / _CSV).exists():
+    return []
+  with open(path / _CSV, newline='') as file:
+    return [
+        {name: _parse(text) for name, text in row.items()}
+        for row in csv.DictReader(file)
+    ]
+
+
+def _parse(text):
+  if not text:
+    return None
+  try:
+    return int(text)
+  except ValueError:
+    return float(text)
+
+
+class History:
+  """The rounds of one run, in memory and in its folder."""
+
+  def __init__(self, path, rounds_done):
+    """Initializes the history with the rounds before a resume.
+
+    Args:
+      path: The run's folder, a `pathlib.Path`.
+      rounds_done: The number of rounds to keep: a process killed between a
+        round's row and its checkpoint has left one row too many.
+    """
+    self._path = path
+    self._tensorboard = tff.program.TensorBoardReleaseManager(
+        path / 'tensorboard'
+    )
+    self.rows = read_history(path)[:rounds_done]
+
+  def best(self, name):
+    """Returns the largest value of a column so far, None if it has none."""
+    values = (row[name] for row in self.rows)
+    return max((v for v in values if v is not None), default=None)
+
+  def append(self, row):
+    """Adds a round and writes it.
+
+    Args:
+      row: A dict by column; what is missing stays empty.
+    """
+    self.rows.append({**dict.fromkeys(COLUMNS), **row})
+    # Written as a whole: it cannot end in half a row, and never disagrees with
+    # the rows in memory.
+    with run_folder.atomic_write(self._path / _CSV) as path:
+      with open(path, 'w', newline='') as file:
+        writer = csv.DictWriter(file, self.rows[-1], lineterminator='\n')
+        writer.writeheader()
+        writer.writerows(self.rows)
+    measured = {k: v for k, v in self.rows[-1].items() if v is not None}
+    checkpoints.wait_for(
+        self._tensorboard.release(measured, measured.pop('round_num'))
+    )
+
+
+def summarize(history):
+  """Summarizes a run.
+
+  Args:
+    history: A list of rows as in `History.rows`, at least one.
+
+  Returns:
+    A dict of numbers, None where nothing was measured: rounds, the test
+    accuracies `best`, `last` and `mean_of_last_5` (evaluated rounds), bytes
+    over all rounds, bits per parameter of the last round, and seconds.
+  """
+  accuracies = [
+      row['test_accuracy']
+      for row in history
+      if row['test_accuracy'] is not None
+  ]
+  last = history[-1]
+  return {
+      'rounds': len(history),
+      'best_test_accuracy': max(accuracies, default=None),
+      'last_test_accuracy': accuracies[-1] if accuracies else None,
+      'mean_of_last_5_test_accuracy': (
+          statistics.fmean(accuracies[-_LAST_ROUNDS:]) if accuracies else None
+      ),
+      'uplink_bytes': sum(row['uplink_bytes'] for row in history),
+      'downlink_bytes': sum(row['downlink_bytes'] for row in history),
+      **{
+          name: last[name] for name in COLUMNS if '_bits_per_param' in name
+      },
+      'seconds': sum(
+          row['round_seconds'] + (row['eval_seconds'] or 0.0)
+          for row in history
+      ),
+  }

@@ -1,0 +1,96 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A progress bar on a terminal, one line a round elsewhere."""
+
+import time
+
+import tqdm
+
+
+class Progress:
+  """Shows rounds as they finish, and where the run has stopped.
+
+  A context manager around the rounds.
+  """
+
+  def __init__(self, stream, rounds, first_round):
+    """Initializes the display.
+
+    Args:
+      stream: A text stream, or None to show nothing.
+      rounds: The number of rounds of the whole run.
+      first_round: The number of rounds done before.
+    """
+    self._stream = stream
+    self._rounds = rounds
+    self._first_round = first_round
+    self._rounds_done = first_round
+    self._start = time.monotonic()
+    self._bar = None
+    if stream is not None and stream.isatty():
+      self._bar = tqdm.tqdm(
+          total=rounds,
+          initial=first_round,
+          unit='round',
+          file=stream,
+          dynamic_ncols=True,
+      )
+
+  def __enter__(self):
+    if 0 < self._first_round < self._rounds:
+      self.message(f'resuming after round {self._first_round}')
+    return self
+
+  def __exit__(self, exc_type, unused_exc, unused_traceback):
+    if self._bar is not None:
+      self._bar.close()
+      self._bar = None
+    if exc_type is not None:
+      self.message(f'stopped after round {self._rounds_done}')
+
+  def update(self, row):
+    """Shows one finished round.
+
+    Args:
+      row: The round's metrics, a dict by column name.
+    """
+    shown = {
+        name: f'{row[name]:.4f}'
+        for name in ('train_loss', 'test_accuracy', 'best_test_accuracy')
+        if row.get(name) is not None
+    }
+    self._rounds_done = row['round_num']
+    if self._bar is not None:
+      self._bar.set_postfix(shown, refresh=False)
+      self._bar.update()
+      return
+    self.message(
+        f'round {row["round_num"]}/{self._rounds}: '
+        + ''.join(f'{name} {value}, ' for name, value in shown.items())
+        + f'{row["round_seconds"]:.2f} s, {self._time_left()} left'
+    )
+
+  def _time_left(self):
+    seconds = time.monotonic() - self._start
+    seconds /= self._rounds_done - self._first_round
+    return tqdm.tqdm.format_interval(
+        seconds * (self._rounds - self._rounds_done)
+    )
+
+  def message(self, text):
+    """Shows a line of text, above the bar if there is one."""
+    if self._bar is not None:
+      self._bar.write(text, file=self._stream)
+    elif self._stream is not None:
+      print(text, file=self._stream, flush=True)

@@ -1,0 +1,225 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The folder of one run: its lock, its settings and files written whole."""
+
+import contextlib
+import errno
+import fcntl
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+
+import tff_binary
+
+_LOCK = '.lock'
+_CONFIG = 'config.json'
+_RESULT = 'result.json'
+_LOG = 'worker.log'
+
+_PACKAGES = ('tensorflow', 'tensorflow-federated', 'keras', 'numpy')
+
+
+class RunFolderError(Exception):
+  """The folder cannot be used; the message says why and what to do."""
+
+
+@contextlib.contextmanager
+def atomic_write(path):
+  """Yields a path to write to, which becomes `path` after the block.
+
+  A process killed at any moment leaves the old contents or the new ones. The
+  temporary path has the suffix of `path`, by which Keras chooses its format.
+
+  Args:
+    path: A `pathlib.Path`.
+
+  Yields:
+    A `pathlib.Path` in the same folder.
+  """
+  temporary = path.with_name(f'.tmp_{path.name}')
+  yield temporary
+  os.replace(temporary, path)
+
+
+class RunFolder:
+  """A folder that belongs to one run and, while open, to one process.
+
+  A context manager: entering creates the folder and locks it. The kernel drops
+  the lock when the process ends, however it ends.
+
+  Attributes:
+    path: The absolute `pathlib.Path` of the folder.
+  """
+
+  def __init__(self, path):
+    """Initializes the folder without touching it.
+
+    Args:
+      path: The folder, which may not exist yet. One that exists is empty or
+        holds an earlier start of the same run.
+    """
+    self.path = pathlib.Path(path).absolute()
+    self._lock = None
+
+  @property
+  def log_path(self):
+    """The file for what TensorFlow and the worker have to say."""
+    return self.path / _LOG
+
+  def __enter__(self):
+    with self.naming_full_disk():
+      try:
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._check_contents()
+        self._lock = open(self.path / _LOCK, 'a')
+      except OSError as e:
+        if _is_disk_full(e):
+          raise
+        raise RunFolderError(f'cannot use {self.path}: {e.strerror}') from e
+    try:
+      fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as e:
+      self._lock.close()
+      raise RunFolderError(
+          f'another process is training in {self.path}; wait for it or choose'
+          ' another folder'
+      ) from e
+    return self
+
+  def __exit__(self, *unused_exc_info):
+    self._lock.close()
+
+  def _check_contents(self):
+    """Refuses a folder that holds anything but a run."""
+    if (self.path / _CONFIG).exists():
+      return
+    started = {_LOCK, _LOG, f'.tmp_{_CONFIG}'}
+    foreign = sorted({p.name for p in self.path.iterdir()} - started)
+    if foreign:
+      raise RunFolderError(
+          f'{self.path} is not empty and holds no run (it has {foreign[0]});'
+          ' choose a new or empty folder'
+      )
+
+  @contextlib.contextmanager
+  def naming_full_disk(self):
+    """Turns the many forms of a full disk into one `RunFolderError`."""
+    try:
+      yield
+    except Exception as e:
+      if not _is_disk_full(e):
+        raise
+      raise RunFolderError(
+          f'the disk is full: cannot write to {self.path}; free some space,'
+          ' then run the same again to resume'
+      ) from e
+
+  def update_settings(self, settings, may_change=()):
+    """Checks the settings against an earlier start's and writes config.json.
+
+    Args:
+      settings: A dict of sections, each a dict of what JSON can hold. All of it
+        but the section `environment`, which is added here, decides the run's
+        result.
+      may_change: Names of settings that may differ. `rounds` may too, but only
+        upwards.
+
+    Raises:
+      RunFolderError: If another setting differs, naming it.
+    """
+    settings = json.loads(json.dumps(settings))
+    path = self.path / _CONFIG
+    if path.exists():
+      _check_unchanged(_read_json(path), settings, may_change, self.path)
+    self.write_json(_CONFIG, {**settings, 'environment': _environment()})
+
+  def write_json(self, name, value):
+    """Writes `value` to the file `name` of the folder."""
+    with atomic_write(self.path / name) as path:
+      path.write_text(json.dumps(value, indent=2) + '\n')
+
+  def write_result(self, result):
+    """Writes result.json, which says that `result['rounds']` are done."""
+    self.write_json(_RESULT, result)
+
+  def read_result(self):
+    """Returns the contents of result.json, or None."""
+    path = self.path / _RESULT
+    return _read_json(path) if path.exists() else None
+
+
+def _check_unchanged(old, new, may_change, path):
+  """Raises a `RunFolderError` if the settings are of another run."""
+  for section, values in new.items():
+    before = old.get(section, {})
+    # A flag is named as the user types it.
+    prefix = '--' if section == 'flags' else ''
+    for name in sorted(before.keys() | values.keys()):
+      was, now = before.get(name), values.get(name)
+      if was == now or name in may_change:
+        continue
+      if name == 'rounds':
+        if now > was:
+          continue
+        hint = 'rounds can only go up'
+      else:
+        hint = 'restore it or choose another folder'
+      raise RunFolderError(
+          f'{path} holds a run with other settings: {prefix}{name} was'
+          f' {json.dumps(was)}, now it is {json.dumps(now)}; {hint}'
+      )
+
+
+def _read_json(path):
+  return json.loads(path.read_text())
+
+
+def _is_disk_full(error):
+  # TensorFlow and HDF5 only pass on the system's message.
+  return (
+      getattr(error, 'errno', None) in (errno.ENOSPC, errno.EDQUOT)
+      or os.strerror(errno.ENOSPC).lower() in str(error).lower()
+  )
+
+
+def _environment():
+  """Returns the versions and the command, for the record."""
+  versions = {'python': platform.python_version()}
+  versions['tff_binary'] = tff_binary.__version__
+  for package in _PACKAGES:
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+      versions[package] = importlib.metadata.version(package)
+  return {
+      'versions': versions,
+      'git_revision': _git_revision(),
+      'command': sys.argv,
+  }
+
+
+def _git_revision():
+  """Returns the checkout's commit, '-dirty' if changed, None without one."""
+  folder = pathlib.Path(tff_binary.__file__).parent
+  command = ['git', 'describe', '--always', '--dirty', '--abbrev=40']
+  with contextlib.suppress(OSError, subprocess.SubprocessError):
+    # An installed package may lie inside somebody else's checkout.
+    for arguments in (['git', 'ls-files', '--error-unmatch', '.'], command):
+      done = subprocess.run(
+          arguments, cwd=folder, capture_output=True, text=True, check=True
+      )
+    return done.stdout.strip()
+  return None

@@ -1,0 +1,374 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Trains a user's Keras model on a user's arrays, with resume."""
+
+from collections.abc import Callable, Mapping, Sequence
+import contextlib
+import dataclasses
+import hashlib
+import numbers
+import shutil
+import sys
+import tempfile
+import time
+from typing import Any, Optional, TextIO, Union
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from tff_binary import algorithms
+from tff_binary import learning
+from tff_binary.programs import checkpoints
+from tff_binary.programs import evaluation
+from tff_binary.programs import logs
+from tff_binary.programs import metrics
+from tff_binary.programs import progress as progress_lib
+from tff_binary.programs import run_folder
+from tff_binary.runtime import local
+
+_Arrays = tuple[np.ndarray, np.ndarray]
+
+_CLIENT_DATA = 'client_data'
+_CHECKPOINTS = 'checkpoints'
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingResult:
+  """What a run leaves.
+
+  Attributes:
+    model: The `tf.keras.Model` with the final global weights.
+    history: One dict for each round, the rows of metrics.csv; see
+      `metrics.COLUMNS`.
+    summary: The dict of result.json: accuracies, bytes, seconds, rounds and
+      `weights_sha256`, the SHA-256 over the tensors of `model.get_weights()` in
+      that order, each as its little-endian bytes in C order.
+  """
+
+  model: tf.keras.Model
+  history: list[dict[str, Any]]
+  summary: dict[str, Any]
+
+
+def train(
+    model_fn: Callable[[], tf.keras.Model],
+    clients: Sequence[_Arrays],
+    *,
+    rounds: int,
+    test: Optional[_Arrays] = None,
+    algorithm: str = 'fedavg',
+    hyperparameters: Optional[Any] = None,
+    local_training: Optional[learning.LocalTraining] = None,
+    compute_dtype: str = 'float32',
+    clients_per_round: Optional[int] = None,
+    evaluate_every: int = 1,
+    preprocess_test_fn: Optional[Callable[[tf.Tensor], tf.Tensor]] = None,
+    seed: int = 0,
+    output_dir: Optional[str] = None,
+    flags: Optional[Mapping[str, Any]] = None,
+    may_change: Sequence[str] = (),
+    context: str = 'local',
+    max_concurrent_clients: Optional[int] = None,
+    progress: Union[bool, TextIO] = True,
+    **process_options,
+) -> TrainingResult:
+  """Trains a classifier on clients' arrays and returns it.
+
+  ```
+  result = tff_binary.programs.train(
+      build_keras_model, [(images_0, labels_0), (images_1, labels_1), ...],
+      test=(test_images, test_labels), algorithm='fedbat', rounds=20)
+  result.model.predict(...)
+  ```
+
+  With an `output_dir` every round is written to it, and the same call made
+  again, after whatever ended the first one, continues after the last finished
+  round and ends with the same weights and metrics, times apart. The random
+  generators of Python, NumPy and TensorFlow are set by `seed`.
+
+  Args:
+    model_fn: A no-arg function that returns a new, uncompiled Keras model from
+      features to float32 logits.
+    clients: For each client its features, an array of shape `[n, ...]`, and its
+      integer labels, of shape `[n]`. `n` may differ and be 0.
+    rounds: The number of rounds, at least 1.
+    test: Features and labels of the central test set, or None.
+    algorithm: One of `tff_binary.algorithms.names()`.
+    hyperparameters: The algorithm's dataclass of hyper-parameters or a dict of
+      its fields; None for the defaults.
+    local_training: What each client does in a round; None for the defaults.
+    compute_dtype: `'float32'`, or `'bfloat16'` for Keras mixed precision on the
+      clients.
+    clients_per_round: How many clients train in a round, drawn uniformly without
+      replacement; None for all.
+    evaluate_every: The test set is evaluated after every so many rounds and
+      after the last one.
+    preprocess_test_fn: Replaces `local_training.preprocess_fn` in the
+      evaluation.
+    seed: Decides initial weights, drawn clients and all that clients draw; in
+      `[0, 2**31)`.
+    output_dir: The folder of the run: config.json, metrics.csv, tensorboard/,
+      checkpoints/, result.json, worker.log and the final model. If None,
+      nothing is kept.
+    flags: What the user has typed, to be recorded in config.json and compared
+      on resume.
+    may_change: Names of flags that may differ on resume. `rounds` may always,
+      upwards.
+    context: `'local'` runs TFF in a worker process of its own, `'current'` in
+      TFF's current context.
+    max_concurrent_clients: How many clients the local worker trains at the same
+      time; None for the number of cores.
+    progress: Whether to show the progress on `sys.stderr`, or a text stream to
+      show it on. What else is meant for `sys.stderr` goes to worker.log.
+    **process_options: Further keyword arguments of
+      `learning.build_learning_process`, such as `server_optimizer`.
+
+  Returns:
+    A `TrainingResult`.
+
+  Raises:
+    ValueError: If an argument is outside its range.
+    RunFolderError: If the folder is in use, holds another run, or its disk is
+      full.
+  """
+  algorithm = algorithms.get(algorithm)
+  if hyperparameters is None:
+    hyperparameters = {}
+  if isinstance(hyperparameters, Mapping):
+    hyperparameters = algorithm.hyperparameters(**hyperparameters)
+  if local_training is None:
+    local_training = learning.LocalTraining()
+  if clients_per_round is None:
+    clients_per_round = len(clients)
+  _check_range('rounds', rounds, 1)
+  _check_range('clients_per_round', clients_per_round, 1, len(clients))
+  _check_range('evaluate_every', evaluate_every, 1)
+  _check_range('seed', seed, 0, 2**31 - 1)
+  if context not in ('local', 'current'):
+    raise ValueError(f"context must be 'local' or 'current', got {context!r}")
+
+  with contextlib.ExitStack() as stack:
+    if output_dir is None:
+      output_dir = stack.enter_context(tempfile.TemporaryDirectory())
+    folder = stack.enter_context(run_folder.RunFolder(output_dir))
+    stack.enter_context(folder.naming_full_disk())
+    terminal = stack.enter_context(logs.stderr_to(folder.log_path))
+    stream = terminal if progress is True else progress or None
+
+    tf.keras.utils.set_random_seed(seed)
+    model = model_fn()
+    arguments = {
+        'algorithm': algorithm.name,
+        **dataclasses.asdict(hyperparameters),
+        'local_epochs': local_training.local_epochs,
+        'batch_size': local_training.batch_size,
+        'optimizer': _describe(local_training.optimizer),
+        'compute_dtype': compute_dtype,
+        'rounds': rounds,
+        'num_clients': len(clients),
+        'clients_per_round': clients_per_round,
+        'evaluate_every': evaluate_every,
+        'seed': seed,
+        'clients_sha256': _sha256(array for c in clients for array in c),
+        'test_sha256': _sha256(test or ()),
+        'initial_weights_sha256': _sha256(model.get_weights()),
+    }
+    folder.update_settings(
+        {'flags': dict(flags or {}), 'arguments': arguments}, may_change
+    )
+    result = folder.read_result()
+    if result is not None and result['rounds'] == rounds:
+      if stream is not None:
+        print(f'{folder.path}: all {rounds} rounds are done', file=stream)
+      model.load_weights(folder.path / result['model'])
+      return TrainingResult(model, metrics.read_history(folder.path), result)
+
+    client_data = folder.path / _CLIENT_DATA
+    shutil.rmtree(client_data, ignore_errors=True)  # Of a killed process.
+    stack.callback(shutil.rmtree, client_data, ignore_errors=True)
+    store = learning.ClientStore.write(str(client_data), clients)
+    evaluate = None
+    if test is not None:
+      evaluate = evaluation.build_evaluation(
+          model, *test, preprocess_test_fn or local_training.preprocess_fn
+      )
+    if context == 'local':
+      stack.enter_context(
+          local.local_worker(str(folder.log_path), max_concurrent_clients)
+      )
+    process = algorithm.build(
+        learning.keras_model_fn(
+            model_fn,
+            store.element_spec,
+            preprocess_fn=local_training.preprocess_fn,
+            compute_dtype=compute_dtype,
+        ),
+        hyperparameters=hyperparameters,
+        element_spec=store.element_spec,
+        local_training=local_training,
+        seed=seed,
+        **process_options,
+    )
+    try:
+      with folder.naming_full_disk():
+        history = _train_rounds(
+            process,
+            store,
+            model,
+            evaluate,
+            folder,
+            stream,
+            rounds=rounds,
+            clients_per_round=clients_per_round,
+            evaluate_every=evaluate_every,
+            seed=seed,
+        )
+    except (run_folder.RunFolderError, local.WorkerError):
+      raise  # It says all there is to say.
+    except Exception:
+      print(logs.tail(folder.log_path), file=terminal)
+      raise
+    result = {
+        **metrics.summarize(history),
+        'weights_sha256': _sha256(model.get_weights()),
+        'model': _save_model(model, folder.path),
+    }
+    folder.write_result(result)
+    return TrainingResult(model, history, result)
+
+
+def _train_rounds(
+    process,
+    store,
+    model,
+    evaluate,
+    folder,
+    stream,
+    *,
+    rounds,
+    clients_per_round,
+    evaluate_every,
+    seed,
+):
+  """Trains the remaining rounds; `model` ends with the final weights.
+
+  Args:
+    process: The `tff.learning.templates.LearningProcess`.
+    store: The `learning.ClientStore`.
+    model: The Keras model with the initial weights.
+    evaluate: A function that evaluates `model`, or None.
+    folder: The `run_folder.RunFolder`.
+    stream: The text stream that shows the progress, or None.
+    rounds: See `train`.
+    clients_per_round: See `train`.
+    evaluate_every: See `train`.
+    seed: See `train`.
+
+  Returns:
+    The history of all rounds, those before a resume included.
+  """
+  saved = checkpoints.Checkpoints(folder.path / _CHECKPOINTS)
+  state, rounds_done = saved.load_latest(
+      process.set_model_weights(
+          process.initialize(),
+          tff.learning.models.ModelWeights.from_model(model),
+      )
+  )
+  history = metrics.History(folder.path, rounds_done)
+  next_round = tff.simulation.compose_dataset_computation_with_learning_process(
+      store.dataset_computation, process
+  ).next
+  sample = tff.simulation.build_uniform_sampling_fn(
+      range(store.num_clients), random_seed=seed
+  )
+  with progress_lib.Progress(stream, rounds, rounds_done) as shown:
+    for round_num in range(rounds_done + 1, rounds + 1):
+      start = time.monotonic()
+      state, measured = next_round(state, sample(round_num, clients_per_round))
+      row = {'round_num': round_num, **learning.round_metrics(measured)}
+      row['round_seconds'] = time.monotonic() - start
+      if row['num_examples'] == 0:
+        shown.message(
+            f'warning: no client of round {round_num} could be used, all were'
+            ' empty or diverged; the model is unchanged'
+        )
+      if evaluate and (round_num % evaluate_every == 0 or round_num == rounds):
+        start = time.monotonic()
+        process.get_model_weights(state).assign_weights_to(model)
+        row.update(evaluate())
+        row['eval_seconds'] = time.monotonic() - start
+      # The row first: a checkpoint without its row could not be made up for.
+      history.append(row)
+      saved.save(state, round_num)
+      shown.update(history.rows[-1])
+  process.get_model_weights(state).assign_weights_to(model)
+  return history.rows
+
+
+def _check_range(name, value, minimum, maximum=None):
+  """Raises a `ValueError` unless the value is an integer in the range."""
+  if (
+      not isinstance(value, numbers.Integral)
+      or value < minimum
+      or (maximum is not None and value > maximum)
+  ):
+    allowed = f'>= {minimum}' if maximum is None else f'in [{minimum}, {maximum}]'
+    raise ValueError(f'{name} must be an integer {allowed}, got {value!r}')
+
+
+def _describe(optimizer):
+  """Returns an optimizer's name and numbers, to recognize it by."""
+  numbers_of = {
+      name.strip('_'): value
+      for name, value in sorted(vars(optimizer).items())
+      if isinstance(value, (int, float))
+  }
+  return {'name': type(optimizer).__name__.strip('_'), **numbers_of}
+
+
+def _sha256(arrays):
+  """Returns the digest of the arrays' little-endian bytes in C order."""
+  digest = hashlib.sha256()
+  for array in arrays:
+    array = np.asarray(array)
+    digest.update(
+        np.ascontiguousarray(array, array.dtype.newbyteorder('<')).data
+    )
+  return digest.hexdigest()
+
+
+def _save_model(model, path):
+  """Saves a Keras model in the best format that can hold it.
+
+  Args:
+    model: The model.
+    path: The folder.
+
+  Returns:
+    The file's name: `model.keras`; `model.h5` if a layer has no way into that
+    format; `model.weights.h5` for models of which only the weights can be saved.
+  """
+  for name, save in (
+      ('model.keras', model.save),
+      ('model.h5', model.save),
+      ('model.weights.h5', model.save_weights),
+  ):
+    try:
+      with run_folder.atomic_write(path / name) as temporary:
+        save(temporary)
+      return name
+    except (NotImplementedError, TypeError, ValueError):
+      continue
+  raise ValueError('...')

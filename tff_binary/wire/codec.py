@@ -1,0 +1,149 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""How one tensor of a model update becomes bytes."""
+
+import abc
+import collections
+
+import tensorflow as tf
+
+from tff_binary.ops import binarize
+from tff_binary.wire import packing
+
+
+class Codec(abc.ABC):
+  """Encodes one float tensor as a payload and decodes it.
+
+  A payload is an `OrderedDict` of tensors; it is what a client sends. Its size
+  is the size of those tensors, nothing is counted that is not in them.
+
+  A codec that reproduces only some values (its grid) is lossless on those and
+  names the others with `num_off_grid`. A codec with a rule for every value
+  leaves `num_off_grid` at zero.
+  """
+
+  @abc.abstractmethod
+  def encode(self, value):
+    """Returns the payload of `value`.
+
+    Args:
+      value: A float tensor of static shape.
+
+    Returns:
+      An `OrderedDict` of tensors.
+    """
+
+  @abc.abstractmethod
+  def decode(self, payload, spec, weight=1.0):
+    """Returns `weight` times the decoded value.
+
+    Args:
+      payload: What `encode` returned.
+      spec: The `tf.TensorSpec` of the encoded value.
+      weight: A float scalar. With a weight of zero the result is zero, whatever
+        the payload holds.
+
+    Returns:
+      A tensor of `spec`'s shape and dtype.
+    """
+
+  def num_off_grid(self, value):
+    """Returns how many entries of `value` the codec can't represent (int64)."""
+    del value
+    return tf.constant(0, tf.int64)
+
+
+class Float32Codec(Codec):
+  """Sends a tensor as it is, 32 bits an entry."""
+
+  def encode(self, value):
+    return collections.OrderedDict(values=tf.cast(value, tf.float32))
+
+  def decode(self, payload, spec, weight=1.0):
+    weight = tf.cast(weight, spec.dtype)
+    values = tf.cast(payload['values'], spec.dtype)
+    return tf.math.multiply_no_nan(values, weight)
+
+
+class BinaryCodec(Codec):
+  """One bit an entry and one step size, lossless on `{-alpha, +alpha}`.
+
+  The grid of a tensor is `{-alpha, +alpha}` for any alpha >= 0; a tensor of
+  zeros is on it (alpha = 0). The payload is `bits`, uint8 of shape
+  `[ceil(n / 8)]`, and `step_size`, one float32.
+  """
+
+  def encode(self, value):
+    value = tf.cast(value, tf.float32)
+    return _binary_payload(value, self._step_size(value))
+
+  def decode(self, payload, spec, weight=1.0):
+    step_size = tf.math.multiply_no_nan(
+        tf.cast(payload['step_size'], spec.dtype), tf.cast(weight, spec.dtype)
+    )
+    entries = packing.unpack_signs(
+        payload['bits'], spec.shape.num_elements(), step_size
+    )
+    return tf.reshape(entries, spec.shape)
+
+  def num_off_grid(self, value):
+    off_grid = tf.not_equal(tf.abs(value), binarize.max_norm(value))
+    return tf.math.count_nonzero(off_grid)
+
+  def _step_size(self, value):
+    return binarize.max_norm(value)
+
+
+class SignCodec(BinaryCodec):
+  """Lossy: the sign of every entry times one step size; `sign(0)` is +1.
+
+  The step size is either fixed for all clients, rounds and tensors (SignSGD as
+  in section 1 of the FedBAT paper) or the mean absolute entry of the tensor,
+  which minimizes the squared error (EF-SignSGD, Karimireddy et al. 2019). The
+  payload is `BinaryCodec`'s.
+  """
+
+  def __init__(self, step_size='mean'):
+    """Initializes the codec.
+
+    Args:
+      step_size: `'mean'`, or a positive float.
+
+    Raises:
+      ValueError: If `step_size` is neither.
+    """
+    if step_size != 'mean' and not (  # A Python value.
+        isinstance(step_size, (int, float)) and 0.0 < step_size < float('inf')
+    ):
+      raise ValueError(
+          f"step_size must be 'mean' or a positive float, got {step_size!r}."
+      )
+    self._rule = step_size
+
+  def num_off_grid(self, value):
+    del value  # The rule above holds for every value.
+    return tf.constant(0, tf.int64)
+
+  def _step_size(self, value):
+    if isinstance(self._rule, str):
+      return binarize.initial_step_size(value)
+    return tf.constant(self._rule, value.dtype)
+
+
+def _binary_payload(value, step_size):
+  # -0.0 >= 0 holds, so both zeros have the sign +1.
+  positive = tf.reshape(value >= 0.0, [-1])
+  return collections.OrderedDict(
+      bits=packing.pack_signs(positive), step_size=step_size
+  )

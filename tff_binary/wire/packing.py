@@ -1,0 +1,61 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Packs signs into bytes, eight to a byte; see FORMAT.md."""
+
+import numpy as np
+import tensorflow as tf
+
+# Signs of the eight entries that each byte holds: row `b` is the signs of byte
+# `b`, most significant bit first.
+_SIGNS_OF_BYTE = np.where(
+    np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1), 1.0, -1.0
+)
+_BIT_VALUES = 2 ** np.arange(7, -1, -1, dtype=np.uint8)
+
+
+def num_bytes(length):
+  """Returns the bytes that hold `length` signs, a Python int."""
+  return (length + 7) // 8
+
+
+def pack_signs(positive):
+  """Packs booleans into bytes, the first one in the most significant bit.
+
+  Args:
+    positive: A bool tensor of shape `[n]` with static `n`.
+
+  Returns:
+    A uint8 tensor of shape `[ceil(n / 8)]`; unused low bits of the last byte
+    are 0.
+  """
+  length = positive.shape[0]
+  padded = tf.pad(positive, [[0, num_bytes(length) * 8 - length]])
+  bits = tf.cast(tf.reshape(padded, [-1, 8]), tf.uint8)
+  return tf.reduce_sum(bits * _BIT_VALUES, axis=1)
+
+
+def unpack_signs(packed, length, step_size):
+  """Unpacks bytes into `+step_size` and `-step_size`.
+
+  Args:
+    packed: A uint8 tensor of shape `[ceil(length / 8)]`.
+    length: The number of entries, a Python int.
+    step_size: A float scalar.
+
+  Returns:
+    A tensor of shape `[length]` and of `step_size`'s dtype.
+  """
+  # Scaling the table instead of the result saves a pass over the tensor.
+  table = tf.cast(_SIGNS_OF_BYTE, step_size.dtype) * step_size
+  return tf.reshape(tf.gather(table, tf.cast(packed, tf.int32)), [-1])[:length]
