@@ -24,7 +24,6 @@ __version__ = '0.1.0'
 _SUBPACKAGES = (
     'aggregators',
     'algorithms',
-    'analysis',
     'distributors',
     'layers',
     'learning',

@@ -15,6 +15,7 @@
 
 import os
 import tempfile
+import warnings
 
 from absl.testing import parameterized
 import numpy as np
@@ -190,6 +191,8 @@ class DirichletTest(tf.test.TestCase, parameterized.TestCase):
   # Shares of the smaller beta underflow to 0 / 0.
   @parameterized.parameters(0.01, 1e-9)
   def test_gives_up_with_a_clear_error(self, beta):
+    self.enter_context(warnings.catch_warnings())
+    warnings.simplefilter('error')
     with self.assertRaisesRegex(ValueError, 'larger beta or fewer clients'):
       partition.dirichlet(_CIFAR10_LABELS[:1000], 50, beta, seed=1)
 

@@ -108,10 +108,10 @@ class LearnableBinarization(weight_layer.WeightLayer):
     self.update_variable.assign(tf.zeros_like(self.update_variable))
     self.step_exponent.assign(0.0)
     self._binarizing.assign(False)
-    # float64, since 0.7 * 10 in float32 is below 7.
-    warmup_steps = tf.cast(
-        tf.floor(self._warmup_ratio * tf.cast(num_steps, tf.float64)), tf.int32
-    )
+    # The ratio is a decimal number: without the tolerance, 0.29 * 100 is below
+    # 29 even in float64.
+    exact = self._warmup_ratio * tf.cast(num_steps, tf.float64)
+    warmup_steps = tf.cast(tf.floor(exact + 1e-6), tf.int32)
     if self._warmup_ratio > 0.0:
       warmup_steps = tf.maximum(warmup_steps, 1)
     self._warmup_steps.assign(warmup_steps)

@@ -96,18 +96,17 @@ class History:
     )
     self.rows = read_history(path)[:rounds_done]
 
-  def best(self, name):
-    """Returns the largest value of a column so far, None if it has none."""
-    values = (row[name] for row in self.rows)
-    return max((v for v in values if v is not None), default=None)
-
   def append(self, row):
     """Adds a round and writes it.
 
     Args:
-      row: A dict by column; what is missing stays empty.
+      row: A dict by column, without `best_test_accuracy`; what is missing
+        stays empty.
     """
     self.rows.append({**dict.fromkeys(COLUMNS), **row})
+    self.rows[-1]['best_test_accuracy'] = max(
+        _accuracies(self.rows), default=None
+    )
     # Written as a whole: it cannot end in half a row, and never disagrees with
     # the rows in memory.
     with run_folder.atomic_write(self._path / _CSV) as path:
@@ -121,6 +120,12 @@ class History:
     )
 
 
+def _accuracies(rows):
+  return [
+      row['test_accuracy'] for row in rows if row['test_accuracy'] is not None
+  ]
+
+
 def summarize(history):
   """Summarizes a run.
 
@@ -132,11 +137,7 @@ def summarize(history):
     accuracies `best`, `last` and `mean_of_last_5` (evaluated rounds), bytes
     over all rounds, bits per parameter of the last round, and seconds.
   """
-  accuracies = [
-      row['test_accuracy']
-      for row in history
-      if row['test_accuracy'] is not None
-  ]
+  accuracies = _accuracies(history)
   last = history[-1]
   return {
       'rounds': len(history),

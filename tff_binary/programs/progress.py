@@ -21,35 +21,33 @@ import tqdm
 class Progress:
   """Shows rounds as they finish, and where the run has stopped.
 
-  A context manager around the rounds.
+  A context manager around the run.
   """
 
-  def __init__(self, stream, rounds, first_round):
+  def __init__(self, stream, rounds, advice):
     """Initializes the display.
 
     Args:
       stream: A text stream, or None to show nothing.
       rounds: The number of rounds of the whole run.
-      first_round: The number of rounds done before.
+      advice: What to say when the run stops before its end.
     """
     self._stream = stream
     self._rounds = rounds
-    self._first_round = first_round
-    self._rounds_done = first_round
-    self._start = time.monotonic()
+    self._advice = advice
+    self._first_round = self._rounds_done = 0
+    self._start_time = None
     self._bar = None
-    if stream is not None and stream.isatty():
-      self._bar = tqdm.tqdm(
-          total=rounds,
-          initial=first_round,
-          unit='round',
-          file=stream,
-          dynamic_ncols=True,
-      )
 
   def __enter__(self):
-    if 0 < self._first_round < self._rounds:
-      self.message(f'resuming after round {self._first_round}')
+    if self._stream is not None and self._stream.isatty():
+      self._bar = tqdm.tqdm(
+          desc='starting',
+          total=self._rounds,
+          unit='round',
+          file=self._stream,
+          dynamic_ncols=True,
+      )
     return self
 
   def __exit__(self, exc_type, unused_exc, unused_traceback):
@@ -57,7 +55,22 @@ class Progress:
       self._bar.close()
       self._bar = None
     if exc_type is not None:
-      self.message(f'stopped after round {self._rounds_done}')
+      self.message(f'stopped after round {self._rounds_done}; {self._advice}')
+
+  def start(self, rounds_done):
+    """Starts the clock by which the time left is estimated.
+
+    Args:
+      rounds_done: The number of rounds done before.
+    """
+    self._first_round = self._rounds_done = rounds_done
+    self._start_time = time.monotonic()
+    if self._bar is not None:
+      self._bar.reset()
+      self._bar.initial = self._bar.n = rounds_done
+      self._bar.set_description()
+    if rounds_done:
+      self.message(f'resuming after round {rounds_done}')
 
   def update(self, row):
     """Shows one finished round.
@@ -82,7 +95,7 @@ class Progress:
     )
 
   def _time_left(self):
-    seconds = time.monotonic() - self._start
+    seconds = time.monotonic() - self._start_time
     seconds /= self._rounds_done - self._first_round
     return tqdm.tqdm.format_interval(
         seconds * (self._rounds - self._rounds_done)

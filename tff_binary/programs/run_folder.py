@@ -60,7 +60,8 @@ class RunFolder:
   """A folder that belongs to one run and, while open, to one process.
 
   A context manager: entering creates the folder and locks it. The kernel drops
-  the lock when the process ends, however it ends.
+  the lock when the process ends, however it ends. An exception in the block
+  that means a full disk becomes a `RunFolderError` that names the folder.
 
   Attributes:
     path: The absolute `pathlib.Path` of the folder.
@@ -82,15 +83,13 @@ class RunFolder:
     return self.path / _LOG
 
   def __enter__(self):
-    with self.naming_full_disk():
-      try:
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._check_contents()
-        self._lock = open(self.path / _LOCK, 'a')
-      except OSError as e:
-        if _is_disk_full(e):
-          raise
-        raise RunFolderError(f'cannot use {self.path}: {e.strerror}') from e
+    try:
+      self.path.mkdir(parents=True, exist_ok=True)
+      self._check_contents()
+      self._lock = open(self.path / _LOCK, 'a')
+    except OSError as e:
+      self._raise_if_disk_full(e)
+      raise RunFolderError(f'cannot use {self.path}: {e.strerror}') from e
     try:
       fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as e:
@@ -101,8 +100,17 @@ class RunFolder:
       ) from e
     return self
 
-  def __exit__(self, *unused_exc_info):
+  def __exit__(self, unused_exc_type, exc, unused_traceback):
     self._lock.close()
+    if exc is not None:
+      self._raise_if_disk_full(exc)
+
+  def _raise_if_disk_full(self, error):
+    if is_disk_full(error):
+      raise RunFolderError(
+          f'the disk is full: cannot write to {self.path}; free some space,'
+          ' then run the same again to resume'
+      ) from error
 
   def _check_contents(self):
     """Refuses a folder that holds anything but a run."""
@@ -115,19 +123,6 @@ class RunFolder:
           f'{self.path} is not empty and holds no run (it has {foreign[0]});'
           ' choose a new or empty folder'
       )
-
-  @contextlib.contextmanager
-  def naming_full_disk(self):
-    """Turns the many forms of a full disk into one `RunFolderError`."""
-    try:
-      yield
-    except Exception as e:
-      if not _is_disk_full(e):
-        raise
-      raise RunFolderError(
-          f'the disk is full: cannot write to {self.path}; free some space,'
-          ' then run the same again to resume'
-      ) from e
 
   def update_settings(self, settings, may_change=()):
     """Checks the settings against an earlier start's and writes config.json.
@@ -189,7 +184,8 @@ def _read_json(path):
   return json.loads(path.read_text())
 
 
-def _is_disk_full(error):
+def is_disk_full(error):
+  """Returns whether an exception says, in any form, that the disk is full."""
   # TensorFlow and HDF5 only pass on the system's message.
   return (
       getattr(error, 'errno', None) in (errno.ENOSPC, errno.EDQUOT)

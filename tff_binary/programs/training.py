@@ -16,10 +16,10 @@
 from collections.abc import Callable, Mapping, Sequence
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import numbers
 import shutil
-import sys
 import tempfile
 import time
 from typing import Any, Optional, TextIO, Union
@@ -150,6 +150,7 @@ def train(
     hyperparameters = algorithm.hyperparameters(**hyperparameters)
   if local_training is None:
     local_training = learning.LocalTraining()
+  _check_range('the number of clients', len(clients), 1)
   if clients_per_round is None:
     clients_per_round = len(clients)
   _check_range('rounds', rounds, 1)
@@ -160,15 +161,18 @@ def train(
     raise ValueError(f"context must be 'local' or 'current', got {context!r}")
 
   with contextlib.ExitStack() as stack:
+    advice = 'run the same again to resume'
     if output_dir is None:
       output_dir = stack.enter_context(tempfile.TemporaryDirectory())
+      advice = 'nothing is kept without an output_dir'
     folder = stack.enter_context(run_folder.RunFolder(output_dir))
-    stack.enter_context(folder.naming_full_disk())
     terminal = stack.enter_context(logs.stderr_to(folder.log_path))
     stream = terminal if progress is True else progress or None
 
     tf.keras.utils.set_random_seed(seed)
-    model = model_fn()
+    example = clients[0][0], local_training.preprocess_fn
+    model = _build_model(model_fn, *example)
+    initial_weights = model.get_weights()
     arguments = {
         'algorithm': algorithm.name,
         **dataclasses.asdict(hyperparameters),
@@ -183,7 +187,7 @@ def train(
         'seed': seed,
         'clients_sha256': _sha256(array for c in clients for array in c),
         'test_sha256': _sha256(test or ()),
-        'initial_weights_sha256': _sha256(model.get_weights()),
+        'initial_weights_sha256': _sha256(initial_weights),
     }
     folder.update_settings(
         {'flags': dict(flags or {}), 'arguments': arguments}, may_change
@@ -199,46 +203,52 @@ def train(
     shutil.rmtree(client_data, ignore_errors=True)  # Of a killed process.
     stack.callback(shutil.rmtree, client_data, ignore_errors=True)
     store = learning.ClientStore.write(str(client_data), clients)
-    evaluate = None
-    if test is not None:
-      evaluate = evaluation.build_evaluation(
-          model, *test, preprocess_test_fn or local_training.preprocess_fn
-      )
+    progress = stack.enter_context(
+        progress_lib.Progress(stream, rounds, advice)
+    )
     if context == 'local':
       stack.enter_context(
           local.local_worker(str(folder.log_path), max_concurrent_clients)
       )
-    process = algorithm.build(
-        learning.keras_model_fn(
-            model_fn,
-            store.element_spec,
-            preprocess_fn=local_training.preprocess_fn,
-            compute_dtype=compute_dtype,
-        ),
-        hyperparameters=hyperparameters,
-        element_spec=store.element_spec,
-        local_training=local_training,
-        seed=seed,
-        **process_options,
-    )
     try:
-      with folder.naming_full_disk():
-        history = _train_rounds(
-            process,
-            store,
-            model,
-            evaluate,
-            folder,
-            stream,
-            rounds=rounds,
-            clients_per_round=clients_per_round,
-            evaluate_every=evaluate_every,
-            seed=seed,
+      process = algorithm.build(
+          learning.keras_model_fn(
+              model_fn,
+              store.element_spec,
+              preprocess_fn=local_training.preprocess_fn,
+              compute_dtype=compute_dtype,
+          ),
+          hyperparameters=hyperparameters,
+          element_spec=store.element_spec,
+          local_training=local_training,
+          seed=seed,
+          **process_options,
+      )
+      # TFF traces Keras in graphs of version 1, which makes the classes of
+      # earlier models unusable until a new model is made eagerly.
+      model = _build_model(model_fn, *example)
+      model.set_weights(initial_weights)
+      evaluate = None
+      if test is not None:
+        evaluate = evaluation.build_evaluation(
+            model, *test, preprocess_test_fn or local_training.preprocess_fn
         )
-    except (run_folder.RunFolderError, local.WorkerError):
-      raise  # It says all there is to say.
-    except Exception:
-      print(logs.tail(folder.log_path), file=terminal)
+      history = _train_rounds(
+          process,
+          store,
+          model,
+          evaluate,
+          progress,
+          folder.path,
+          rounds=rounds,
+          clients_per_round=clients_per_round,
+          evaluate_every=evaluate_every,
+          seed=seed,
+      )
+    except Exception as e:
+      # These two say all there is to say.
+      if not (run_folder.is_disk_full(e) or isinstance(e, local.WorkerError)):
+        print(logs.tail(folder.log_path), file=terminal)
       raise
     result = {
         **metrics.summarize(history),
@@ -254,8 +264,8 @@ def _train_rounds(
     store,
     model,
     evaluate,
-    folder,
-    stream,
+    progress,
+    path,
     *,
     rounds,
     clients_per_round,
@@ -269,8 +279,8 @@ def _train_rounds(
     store: The `learning.ClientStore`.
     model: The Keras model with the initial weights.
     evaluate: A function that evaluates `model`, or None.
-    folder: The `run_folder.RunFolder`.
-    stream: The text stream that shows the progress, or None.
+    progress: The `progress.Progress`.
+    path: The folder of the run.
     rounds: See `train`.
     clients_per_round: See `train`.
     evaluate_every: See `train`.
@@ -279,40 +289,40 @@ def _train_rounds(
   Returns:
     The history of all rounds, those before a resume included.
   """
-  saved = checkpoints.Checkpoints(folder.path / _CHECKPOINTS)
+  saved = checkpoints.Checkpoints(path / _CHECKPOINTS)
   state, rounds_done = saved.load_latest(
       process.set_model_weights(
           process.initialize(),
           tff.learning.models.ModelWeights.from_model(model),
       )
   )
-  history = metrics.History(folder.path, rounds_done)
+  history = metrics.History(path, rounds_done)
   next_round = tff.simulation.compose_dataset_computation_with_learning_process(
       store.dataset_computation, process
   ).next
   sample = tff.simulation.build_uniform_sampling_fn(
       range(store.num_clients), random_seed=seed
   )
-  with progress_lib.Progress(stream, rounds, rounds_done) as shown:
-    for round_num in range(rounds_done + 1, rounds + 1):
+  progress.start(rounds_done)
+  for round_num in range(rounds_done + 1, rounds + 1):
+    start = time.monotonic()
+    state, measured = next_round(state, sample(round_num, clients_per_round))
+    row = {'round_num': round_num, **learning.round_metrics(measured)}
+    row['round_seconds'] = time.monotonic() - start
+    if row['num_examples'] == 0:
+      progress.message(
+          f'warning: no client of round {round_num} could be used, all were'
+          ' empty or diverged; the model is unchanged'
+      )
+    if evaluate and (round_num % evaluate_every == 0 or round_num == rounds):
       start = time.monotonic()
-      state, measured = next_round(state, sample(round_num, clients_per_round))
-      row = {'round_num': round_num, **learning.round_metrics(measured)}
-      row['round_seconds'] = time.monotonic() - start
-      if row['num_examples'] == 0:
-        shown.message(
-            f'warning: no client of round {round_num} could be used, all were'
-            ' empty or diverged; the model is unchanged'
-        )
-      if evaluate and (round_num % evaluate_every == 0 or round_num == rounds):
-        start = time.monotonic()
-        process.get_model_weights(state).assign_weights_to(model)
-        row.update(evaluate())
-        row['eval_seconds'] = time.monotonic() - start
-      # The row first: a checkpoint without its row could not be made up for.
-      history.append(row)
-      saved.save(state, round_num)
-      shown.update(history.rows[-1])
+      process.get_model_weights(state).assign_weights_to(model)
+      row.update(evaluate())
+      row['eval_seconds'] = time.monotonic() - start
+    # The row first: a checkpoint without its row could not be made up for.
+    history.append(row)
+    saved.save(state, round_num)
+    progress.update(history.rows[-1])
   process.get_model_weights(state).assign_weights_to(model)
   return history.rows
 
@@ -326,6 +336,14 @@ def _check_range(name, value, minimum, maximum=None):
   ):
     allowed = f'>= {minimum}' if maximum is None else f'in [{minimum}, {maximum}]'
     raise ValueError(f'{name} must be an integer {allowed}, got {value!r}')
+
+
+def _build_model(model_fn, features, preprocess_fn):
+  """Returns a new model, with weights even if it waits for its first input."""
+  features = tf.zeros([1, *np.shape(features)[1:]], np.asarray(features).dtype)
+  model = model_fn()
+  model(preprocess_fn(features) if preprocess_fn is not None else features)
+  return model
 
 
 def _describe(optimizer):
@@ -360,15 +378,12 @@ def _save_model(model, path):
     The file's name: `model.keras`; `model.h5` if a layer has no way into that
     format; `model.weights.h5` for models of which only the weights can be saved.
   """
-  for name, save in (
-      ('model.keras', model.save),
-      ('model.h5', model.save),
-      ('model.weights.h5', model.save_weights),
-  ):
-    try:
+  for name in ('model.keras', 'model.h5'):
+    with contextlib.suppress(NotImplementedError, TypeError, ValueError):
       with run_folder.atomic_write(path / name) as temporary:
-        save(temporary)
+        model.save(temporary)
       return name
-    except (NotImplementedError, TypeError, ValueError):
-      continue
-  raise ValueError('...')
+  name = 'model.weights.h5'
+  with run_folder.atomic_write(path / name) as temporary:
+    model.save_weights(temporary)
+  return name

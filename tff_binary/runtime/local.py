@@ -54,8 +54,8 @@ _START_SECONDS = 60
 _LOG_TAIL_LINES = 20
 
 _PR_SET_PDEATHSIG = 1
-# Loaded before the fork, where the child may only make system calls.
-_LIBC = ctypes.CDLL(None, use_errno=True)
+# Looked up here: between fork and exec there is not much that is safe to do.
+_prctl = ctypes.CDLL(None).prctl
 
 
 class WorkerError(grpc.RpcError):
@@ -126,7 +126,7 @@ def _start_process(port, max_concurrent_computation_calls, log_path):
   parent = os.getpid()
 
   def die_with_parent():
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # It died before the signal was asked for.
       os._exit(1)  # pylint: disable=protected-access
 

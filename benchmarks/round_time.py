@@ -1,0 +1,247 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Seconds per round of FedBAT, FedAvg, TFF's own FedAvg and a loop without TFF.
+
+  python -m benchmarks.round_time
+
+One process trains the CNN of the FedBAT paper (389,920 kernel weights) on
+random images with each of
+
+*   FedAvg and FedBAT of this package, in float32 and in bfloat16,
+*   TFF's `build_weighted_fed_avg` with its iterator loop, the clients reading
+    the same files and taking the same number of steps,
+*   the same local training and weighted mean in a `tf.function`, client after
+    client, without TFF,
+
+one round each in turn, and prints the median seconds and the medians of the
+ratios of consecutive rounds. The first round of each is not counted. No data
+set is needed. Run it on a machine that has nothing else to do.
+"""
+
+import argparse
+import collections
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from benchmarks import timing
+from tasks import models
+from tff_binary import algorithms
+from tff_binary import learning
+from tff_binary.runtime import local
+
+_IMAGE_SHAPE = (28, 28, 1)
+_NUM_CLASSES = 10
+_LEARNING_RATE = 0.1
+
+# What is divided by what, and what we aim at.
+_RATIOS = (
+    ('FedBAT', 'FedAvg', 'at most 1.08'),
+    ('FedAvg', 'TFF FedAvg', 'at most 1.00'),
+    ('FedBAT', 'TFF FedAvg', ''),
+    ('FedAvg', 'loop without TFF', 'at most 1.10'),
+    ('FedAvg bfloat16', 'FedAvg', 'below 1 with AVX512-BF16'),
+    ('FedBAT bfloat16', 'FedBAT', 'below 1 with AVX512-BF16'),
+)
+
+
+def _preprocess(features):
+  return tf.cast(features, tf.float32) / 127.5 - 1.0
+
+
+def _write_random_clients(folder, num_clients, num_examples):
+  random = np.random.RandomState(0)
+  clients = [
+      (
+          random.randint(256, size=(num_examples,) + _IMAGE_SHAPE).astype(
+              np.uint8
+          ),
+          random.randint(_NUM_CLASSES, size=num_examples).astype(np.int32),
+      )
+      for _ in range(num_clients)
+  ]
+  return learning.ClientStore.write(folder, clients), clients
+
+
+def _model_fn(store, compute_dtype='float32'):
+  return learning.keras_model_fn(
+      models.fedbat_cnn,
+      store.element_spec,
+      preprocess_fn=_preprocess,
+      compute_dtype=compute_dtype,
+  )
+
+
+def _process_round(process, dataset_computation, num_clients):
+  """Returns a function that runs one round and keeps the state."""
+  composed = tff.simulation.compose_dataset_computation_with_learning_process(
+      dataset_computation, process
+  )
+  state = composed.initialize()
+
+  def run_round():
+    nonlocal state
+    state = composed.next(state, list(range(num_clients))).state
+
+  return run_round
+
+
+def _our_round(name, store, args, compute_dtype='float32'):
+  process = algorithms.get(name).build(
+      _model_fn(store, compute_dtype),
+      element_spec=store.element_spec,
+      local_training=learning.LocalTraining(
+          local_epochs=args.local_epochs,
+          batch_size=args.batch_size,
+          optimizer=tff.learning.optimizers.build_sgdm(_LEARNING_RATE),
+          preprocess_fn=_preprocess,
+      ),
+  )
+  return _process_round(process, store.dataset_computation, args.num_clients)
+
+
+def _tff_round(store, args):
+  """Returns a function that runs one round of TFF's own FedAvg."""
+
+  @tff.tensorflow.computation(np.int32)
+  def read_batches(client_id):
+    examples = store.dataset_computation(client_id).flat_map(
+        lambda client: tf.data.Dataset.from_tensor_slices(
+            (client['features'], client['labels'])
+        )
+    )
+    # Batches end with the epoch, as in ours.
+    return (
+        examples.shuffle(args.num_examples)
+        .batch(args.batch_size)
+        .map(lambda features, labels: (_preprocess(features), labels))
+        .repeat(args.local_epochs)
+    )
+
+  process = tff.learning.algorithms.build_weighted_fed_avg(
+      _model_fn(store),
+      client_optimizer_fn=tff.learning.optimizers.build_sgdm(_LEARNING_RATE),
+      loop_implementation=tff.learning.LoopImplementation.DATASET_ITERATOR,
+  )
+  return _process_round(process, read_batches, args.num_clients)
+
+
+def _loop_round(clients, args):
+  """Returns a function that runs one round without TFF."""
+  model = models.fedbat_cnn()
+  loss_fn = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+  server_weights = [tf.Variable(w, trainable=False) for w in model.weights]
+  sums = [tf.Variable(tf.zeros_like(w), trainable=False) for w in model.weights]
+
+  @tf.function
+  def train_client(features, labels, weight):
+    for variable, value in zip(model.weights, server_weights):
+      variable.assign(value)
+    num_examples = tf.shape(labels)[0]
+    for _ in tf.range(args.local_epochs):
+      order = tf.random.shuffle(tf.range(num_examples))
+      for start in tf.range(0, num_examples, args.batch_size):
+        indices = order[start : start + args.batch_size]
+        with tf.GradientTape() as tape:
+          logits = model(
+              _preprocess(tf.gather(features, indices)), training=True
+          )
+          loss = loss_fn(tf.gather(labels, indices), logits)
+        gradients = tape.gradient(loss, model.trainable_weights)
+        for variable, gradient in zip(model.trainable_weights, gradients):
+          variable.assign_sub(_LEARNING_RATE * gradient)
+    for total, variable, initial in zip(sums, model.weights, server_weights):
+      total.assign_add(weight * (variable - initial))
+
+  @tf.function
+  def apply_mean(total_weight):
+    for variable, total in zip(server_weights, sums):
+      variable.assign_add(total / total_weight)
+      total.assign(tf.zeros_like(total))
+
+  clients = [(tf.constant(x), tf.constant(y)) for x, y in clients]
+
+  def run_round():
+    for features, labels in clients:
+      train_client(features, labels, tf.constant(float(len(labels))))
+    apply_mean(tf.constant(float(sum(len(labels) for _, labels in clients))))
+
+  return run_round
+
+
+def _parse_args():
+  parser = argparse.ArgumentParser(
+      description=__doc__,
+      formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
+  parser.add_argument('--rounds', type=int, default=9)
+  parser.add_argument('--num_clients', type=int, default=10)
+  parser.add_argument('--num_examples', type=int, default=600, help='a client')
+  parser.add_argument('--local_epochs', type=int, default=2)
+  parser.add_argument('--batch_size', type=int, default=64)
+  parser.add_argument(
+      '--max_concurrent_computation_calls', type=int, help='default: all cores'
+  )
+  parser.add_argument('--only', nargs='+', help='of the names in the table')
+  return parser.parse_args()
+
+
+def main():
+  args = _parse_args()
+  timing.print_machine()
+  with tempfile.TemporaryDirectory() as folder, local.local_worker(
+      max_concurrent_computation_calls=args.max_concurrent_computation_calls
+  ):
+    store, clients = _write_random_clients(
+        folder, args.num_clients, args.num_examples
+    )
+    builders = collections.OrderedDict([
+        ('FedAvg', lambda: _our_round('fedavg', store, args)),
+        ('FedBAT', lambda: _our_round('fedbat', store, args)),
+        ('TFF FedAvg', lambda: _tff_round(store, args)),
+        ('loop without TFF', lambda: _loop_round(clients, args)),
+        (
+            'FedAvg bfloat16',
+            lambda: _our_round('fedavg', store, args, 'bfloat16'),
+        ),
+        (
+            'FedBAT bfloat16',
+            lambda: _our_round('fedbat', store, args, 'bfloat16'),
+        ),
+    ])
+    seconds = timing.alternate(
+        {
+            name: build()
+            for name, build in builders.items()
+            if not args.only or name in args.only
+        },
+        args.rounds,
+    )
+  timing.print_machine()
+  timing.print_times(seconds)
+  print()
+  timing.print_table(
+      [
+          [f'{a} / {b}', timing.ratio(seconds[a], seconds[b]), aim]
+          for a, b, aim in _RATIOS
+          if a in seconds and b in seconds
+      ],
+      ['', 'ratio', 'aim'],
+  )
+
+
+if __name__ == '__main__':
+  main()

@@ -1,0 +1,80 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Times alternatives in turn, so that all of them see the same machine."""
+
+import os
+import statistics
+import time
+
+
+def alternate(functions, repeats):
+  """Calls every function in turn, `repeats` times after one call not timed.
+
+  A machine that slows down meanwhile slows all of them down: compare the times
+  with `ratio`, not with those of another call.
+
+  Args:
+    functions: A dict from names to functions without arguments.
+    repeats: The number of timed calls of each function.
+
+  Returns:
+    A dict from names to lists of `repeats` wall-clock times, in seconds.
+  """
+  seconds = {name: [] for name in functions}
+  for repeat in range(repeats + 1):
+    for name, function in functions.items():
+      start = time.perf_counter()
+      function()
+      if repeat > 0:  # The first call builds graphs and fills caches.
+        seconds[name].append(time.perf_counter() - start)
+  return seconds
+
+
+def ratio(seconds, other_seconds):
+  """Returns the median of the ratios of the calls made one after the other."""
+  return statistics.median(a / b for a, b in zip(seconds, other_seconds))
+
+
+def print_table(rows, header):
+  """Prints rows of texts and numbers, numbers with three digits at the end."""
+  rows = [
+      [f'{x:.3f}' if isinstance(x, float) else str(x) for x in row]
+      for row in [header, *rows]
+  ]
+  widths = [max(map(len, column)) for column in zip(*rows)]
+  for first, *others in rows:
+    print(
+        first.ljust(widths[0]),
+        *(x.rjust(width) for x, width in zip(others, widths[1:])),
+        sep='  ',
+    )
+
+
+def print_times(seconds):
+  """Prints median, minimum and maximum of what `alternate` returned."""
+  print_table(
+      [
+          [name, statistics.median(times), min(times), max(times)]
+          for name, times in seconds.items()
+      ],
+      ['', 'median s', 'min', 'max'],
+  )
+
+
+def print_machine():
+  """Prints what the times depend on besides the code."""
+  print(
+      f'{len(os.sched_getaffinity(0))} cores, load average of the last minute'
+      f' {os.getloadavg()[0]:.1f}'
+  )

@@ -1,0 +1,205 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Tests for packed_mean."""
+
+import collections
+
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from tff_binary import aggregators
+from tff_binary import wire
+
+_FLOAT = tff.TensorType(np.float32)
+# The keys are not in alphabetic order, and a rank-1 tensor comes between.
+_TYPE = tff.to_type(
+    collections.OrderedDict(
+        kernel=tff.TensorType(np.float32, [3, 3]),
+        bias=tff.TensorType(np.float32, [5]),
+        attention=[tff.TensorType(np.float32, [2, 2, 2])],
+    )
+)
+
+
+def _update(step_size, seed):
+  rng = np.random.RandomState(seed)
+  sign = lambda shape: rng.choice(np.float32([-1.0, 1.0]), shape)
+  return collections.OrderedDict(
+      kernel=np.float32(step_size) * sign([3, 3]),
+      bias=rng.randn(5).astype(np.float32),
+      attention=[np.float32(2 * step_size) * sign([2, 2, 2])],
+  )
+
+
+def _weighted_mean(updates, weights):
+  total = sum(weights)
+  return tf.nest.map_structure(
+      lambda *x: sum(w * v for w, v in zip(weights, x)) / total, *updates
+  )
+
+
+class ComputationTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.named_parameters(
+      ('struct', _TYPE),
+      ('tensor', tff.TensorType(np.float32, [4, 2])),
+      ('list', tff.to_type([tff.TensorType(np.float32, [4, 2])])),
+      ('float64', tff.TensorType(np.float64, [4, 2])),
+  )
+  def test_result_has_the_type_of_the_value(self, value_type):
+    process = aggregators.PackedMeanFactory(wire.BinaryCodec()).create(
+        value_type, _FLOAT
+    )
+    signature = process.next.type_signature
+    self.assertEqual(signature.parameter.value.member, value_type)
+    self.assertEqual(signature.result.result.member, value_type)
+
+  def test_no_state(self):
+    process = aggregators.PackedMeanFactory(wire.BinaryCodec()).create(
+        _TYPE, _FLOAT
+    )
+    self.assertEqual(
+        process.initialize.type_signature.result,
+        tff.FederatedType((), tff.SERVER),
+    )
+
+  def test_refuses_integers(self):
+    with self.assertRaisesRegex(TypeError, 'floating dtype, got'):
+      aggregators.PackedMeanFactory(wire.BinaryCodec()).create(
+          tff.TensorType(np.int32, [4]), _FLOAT
+      )
+
+  def test_refuses_unknown_shape(self):
+    with self.assertRaisesRegex(TypeError, 'static shape, got'):
+      aggregators.PackedMeanFactory(wire.BinaryCodec()).create(
+          tff.TensorType(np.float32, [None, 4]), _FLOAT
+      )
+
+  def test_refuses_bad_arguments(self):
+    with self.assertRaisesRegex(TypeError, "Codec, got 'binary'"):
+      aggregators.PackedMeanFactory('binary')
+    with self.assertRaisesRegex(ValueError, "'raise' or 'drop', got 'zero'"):
+      aggregators.PackedMeanFactory(wire.BinaryCodec(), on_off_grid='zero')
+    with self.assertRaisesRegex(ValueError, '3 tensors of the value, got 2'):
+      aggregators.PackedMeanFactory(
+          wire.BinaryCodec(), is_compressed=[True, False]
+      ).create(_TYPE, _FLOAT)
+
+
+class ExecutionTest(tf.test.TestCase, parameterized.TestCase):
+
+  def test_weighted_mean_and_measurements(self):
+    process = aggregators.PackedMeanFactory(wire.BinaryCodec()).create(
+        _TYPE, _FLOAT
+    )
+    updates = [_update(0.5, 1), _update(0.25, 2), _update(0.0, 3)]
+    output = process.next(process.initialize(), updates, [1.0, 2.0, 5.0])
+    self.assertAllClose(
+        output.result, _weighted_mean(updates, [1.0, 2.0, 5.0])
+    )
+    # A client sends 2 bytes and a step size for the 3x3 kernel, 1 byte and a
+    # step size for the 8 others, 5 floats for the bias and its weight.
+    self.assertEqual(
+        output.measurements,
+        collections.OrderedDict(
+            num_clients=3,
+            compressed_uplink_bytes=3 * (2 + 4 + 1 + 4),
+            uplink_bytes=3 * (2 + 4 + 1 + 4 + 20 + 4),
+            num_compressed_params=17,
+        ),
+    )
+
+  def test_powers_of_two_are_exact(self):
+    process = aggregators.PackedMeanFactory(wire.BinaryCodec()).create(
+        tff.TensorType(np.float32, [3, 3]), _FLOAT
+    )
+    updates = [_update(0.5, 1)['kernel'], _update(0.25, 2)['kernel']]
+    output = process.next(process.initialize(), updates, [1.0, 3.0])
+    self.assertAllEqual(output.result, (updates[0] + 3.0 * updates[1]) / 4.0)
+
+  def test_weight_zero_everywhere_gives_zeros(self):
+    process = aggregators.PackedMeanFactory(wire.BinaryCodec()).create(
+        _TYPE, _FLOAT
+    )
+    output = process.next(
+        process.initialize(), [_update(0.5, 1), _update(0.5, 2)], [0.0, 0.0]
+    )
+    for tensor in tf.nest.flatten(output.result):
+      self.assertAllEqual(tensor, np.zeros_like(tensor))
+
+  def test_off_grid_value_fails_the_round_naming_the_tensor(self):
+    process = aggregators.PackedMeanFactory(wire.BinaryCodec()).create(
+        _TYPE, _FLOAT
+    )
+    updates = [_update(0.5, 1), _update(0.5, 2)]
+    updates[1]['attention'][0][0, 1, 0] = 0.125
+    with self.assertRaisesRegex(
+        Exception, r'Tensor \[attention\]\[0\] of shape \(2, 2, 2\)'
+    ):
+      process.next(process.initialize(), updates, [1.0, 1.0])
+
+  @parameterized.parameters(0.125, np.nan, np.inf)
+  def test_off_grid_client_is_dropped_and_counted(self, value):
+    process = aggregators.PackedMeanFactory(
+        wire.BinaryCodec(), on_off_grid='drop'
+    ).create(_TYPE, _FLOAT)
+    updates = [_update(0.5, 1), _update(0.5, 2)]
+    updates[1]['kernel'][0, 0] = value
+    output = process.next(process.initialize(), updates, [1.0, 7.0])
+    self.assertAllClose(output.result, updates[0])
+    self.assertEqual(output.measurements['num_dropped_clients'], 1)
+    self.assertEqual(output.measurements['num_clients'], 2)
+
+  def test_is_compressed_by_name_and_by_position(self):
+    updates = [_update(0.5, 1)]
+    bytes_of = []
+    for is_compressed in (
+        lambda spec: spec.name == '[kernel]',
+        [True, False, False],
+    ):
+      process = aggregators.PackedMeanFactory(
+          wire.BinaryCodec(), is_compressed
+      ).create(_TYPE, _FLOAT)
+      output = process.next(process.initialize(), updates, [1.0])
+      self.assertAllEqual(output.result['kernel'], updates[0]['kernel'])
+      bytes_of.append(output.measurements['compressed_uplink_bytes'])
+    self.assertEqual(bytes_of, [6, 6])
+
+  def test_lossy_codec_takes_any_value(self):
+    process = aggregators.PackedMeanFactory(wire.SignCodec()).create(
+        tff.TensorType(np.float32, [2, 2]), _FLOAT
+    )
+    value = np.float32([[3.0, -1.0], [0.0, 0.0]])
+    output = process.next(process.initialize(), [value], [1.0])
+    self.assertAllEqual(output.result, [[1.0, -1.0], [1.0, 1.0]])
+
+  @parameterized.parameters(0, 1, 7, 8, 9)
+  def test_any_length(self, length):
+    process = aggregators.PackedMeanFactory(
+        wire.BinaryCodec(), is_compressed=[True]
+    ).create(tff.to_type([tff.TensorType(np.float32, [length])]), _FLOAT)
+    value = np.random.RandomState(length).choice(
+        np.float32([-0.3, 0.3]), length
+    )
+    output = process.next(process.initialize(), [[value]], [1.0])
+    self.assertAllEqual(output.result[0], value)
+    self.assertEqual(
+        output.measurements['uplink_bytes'], (length + 7) // 8 + 4 + 4
+    )
+
+
+if __name__ == '__main__':
+  tf.test.main()

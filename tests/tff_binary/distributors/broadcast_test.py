@@ -1,0 +1,70 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Tests for broadcast."""
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from tff_binary import distributors
+
+
+class BroadcastTest(tf.test.TestCase):
+
+  def test_sends_the_weights_and_counts_their_bytes(self):
+    weights = tff.learning.models.ModelWeights(
+        trainable=[np.ones([3, 4], np.float32), np.ones([4], np.float32)],
+        non_trainable=[np.ones([5], np.float32), np.int64(7)],
+    )
+    weights_type = tff.types.to_type(
+        tff.learning.models.ModelWeights(
+            [
+                tff.TensorType(np.float32, [3, 4]),
+                tff.TensorType(np.float32, [4]),
+            ],
+            [tff.TensorType(np.float32, [5]), tff.TensorType(np.int64)],
+        )
+    )
+    process = distributors.build_float32_broadcast(weights_type, [True, False])
+
+    @tff.tensorflow.computation(weights_type)
+    def take_trainable(received):
+      return received.trainable
+
+    @tff.federated_computation(
+        tff.FederatedType(weights_type, tff.SERVER),
+        tff.FederatedType(np.float32, tff.CLIENTS),
+    )
+    def broadcast(value, client_weights):
+      output = process.next(process.initialize(), value)
+      received = tff.federated_map(take_trainable, output.result)
+      return (
+          tff.federated_mean(received, client_weights),
+          output.measurements,
+      )
+
+    received, measurements = broadcast(weights, [1.0, 1.0])
+    self.assertAllEqual(received[0], weights.trainable[0])
+    self.assertAllEqual(received[1], weights.trainable[1])
+    self.assertEqual(
+        measurements['compressed_downlink_bytes_per_client'], 12 * 4
+    )
+    self.assertEqual(
+        measurements['downlink_bytes_per_client'],
+        sum(x.nbytes for x in weights.trainable + weights.non_trainable),
+    )
+
+
+if __name__ == '__main__':
+  tf.test.main()
