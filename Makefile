@@ -71,7 +71,7 @@ setup:
 	  fail "Python 3.9, 3.10 or 3.11 is needed; none of these is one:" \
 	    "$(CANDIDATES). Name one with PYTHON=..."
 	fi
-	echo "Setting up .venv with $$python (about a minute) ..."
+	echo "Setting up .venv with $$python (a minute or two) ..."
 	rm -rf .venv
 	mkdir .venv
 	touch .venv/requirements.txt

@@ -14,7 +14,7 @@
 """Times alternatives in turn, so that all of them see the same machine."""
 
 import os
-import statistics
+from statistics import median
 import time
 
 
@@ -43,7 +43,7 @@ def alternate(functions, repeats):
 
 def ratio(seconds, other_seconds):
   """Returns the median of the ratios of the calls made one after the other."""
-  return statistics.median(a / b for a, b in zip(seconds, other_seconds))
+  return median(a / b for a, b in zip(seconds, other_seconds))
 
 
 def print_table(rows, header):
@@ -65,7 +65,7 @@ def print_times(seconds):
   """Prints median, minimum and maximum of what `alternate` returned."""
   print_table(
       [
-          [name, statistics.median(times), min(times), max(times)]
+          [name, median(times), min(times), max(times)]
           for name, times in seconds.items()
       ],
       ['', 'median s', 'min', 'max'],

@@ -11,24 +11,12 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""One TFF worker for all tests, gone when they end."""
+"""Stops the worker that TFF's default context leaves behind."""
 
-import sys
-
-from absl import flags
-import pytest
-
-# absltest asks flags for its temporary folder; pytest parses none.
-flags.FLAGS.mark_as_parsed()
+import psutil
 
 
-@pytest.fixture(scope='session', autouse=True)
-def _worker():
-  # The test modules are imported by now. Those that need no TFF start quickly.
-  if 'tensorflow_federated' not in sys.modules:
-    yield
-    return
-  from tff_binary.runtime import local  # pylint: disable=g-import-not-at-top
-
-  with local.local_worker():
-    yield
+def pytest_sessionfinish():
+  for child in psutil.Process().children():
+    if child.name() == 'worker_binary':
+      child.kill()

@@ -95,13 +95,8 @@ class LearnableBinarizationWrapper(
 
   @classmethod
   def from_config(cls, config, custom_objects=None):
-    layer = tf.keras.layers.deserialize(
-        config['layer'],
-        custom_objects,
-        use_legacy_format='module' not in config['layer'],
-    )
     options = kernel_updates.Options(**config['options'])
-    return cls(**{**config, 'layer': layer, 'options': options})
+    return super().from_config({**config, 'options': options}, custom_objects)
 
 
 def binarize_updates(model, is_compressed=kernels.is_kernel, **options):

@@ -107,14 +107,14 @@ class WrapperMixin:
     }
 
   def get_config(self):
-    config = super().get_config()
-    # The wrapper builds the layer. In the .keras format the layer would build
-    # itself first, from a shape that has become a list, which recurrent layers
-    # take for a list of shapes.
-    config['layer'].pop('build_config', None)
-    return config
+    # In the newer serialization, a registered layer in a wrapper is not found
+    # in an .h5 file, and in a .keras file it builds itself before its wrapper.
+    layer = tf.keras.utils.legacy.serialize_keras_object(self.layer)
+    return {**super().get_config(), 'layer': layer}
 
   def get_build_config(self):
+    # A shape from a .keras file is a list, which recurrent layers take for a
+    # list of shapes. Without one, the layer is built by its first call.
     return None
 
 

@@ -138,15 +138,23 @@ def client_dataset(features, labels, client_id) -> tf.data.Dataset:
       shuffling and rounding.
 
   Returns:
-    A `tf.data.Dataset` of the one element `<features, labels, client_id>`.
+    A `tf.data.Dataset` of the one element `<features, labels, client_id>`. Its
+    `element_spec` has an unknown number of examples and so is every client's.
   """
-  return tf.data.Dataset.from_tensors(
-      collections.OrderedDict(
-          features=features,
-          labels=labels,
-          client_id=tf.cast(client_id, tf.int32),
-      )
+  element = collections.OrderedDict(
+      features=features,
+      labels=labels,
+      client_id=tf.cast(client_id, tf.int32),
   )
+
+  def forget_num_examples(element):
+    for name in ('features', 'labels'):
+      element[name] = tf.compat.v1.placeholder_with_default(
+          element[name], [None] + element[name].shape[1:]
+      )
+    return element
+
+  return tf.data.Dataset.from_tensors(element).map(forget_num_examples)
 
 
 def _paths(folder, client_id):

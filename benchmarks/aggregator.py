@@ -1,0 +1,156 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Seconds that aggregating one client's update costs, per million parameters.
+
+  python -m benchmarks.aggregator
+
+Clients generate updates of one tensor with two values; every factory then
+aggregates the same updates inside TFF. The clients' generation, measured on its
+own, is subtracted; what remains is encoding, accumulating and fetching the
+mean, which is the same for all of them. The factories take turns, and the
+first round of each is not counted.
+
+*   `SumFactory`: a plain float32 sum without weights.
+*   `MeanFactory`: TFF's weighted mean, what stock FedAvg uses.
+*   `Float32Codec`, `BinaryCodec`: `PackedMeanFactory` with this codec.
+*   `EncodedSumFactory`: TFF's own quantization, to 4 bits.
+"""
+
+import argparse
+import collections
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from benchmarks import timing
+from tff_binary import aggregators
+from tff_binary import wire
+from tff_binary.runtime import local
+
+_STEP_SIZE = 1e-3
+
+_FACTORIES = collections.OrderedDict(
+    SumFactory=tff.aggregators.SumFactory(),
+    MeanFactory=tff.aggregators.MeanFactory(),
+    Float32Codec=aggregators.PackedMeanFactory(wire.Float32Codec()),
+    BinaryCodec=aggregators.PackedMeanFactory(wire.BinaryCodec()),
+    EncodedSumFactory=tff.aggregators.MeanFactory(
+        tff.aggregators.EncodedSumFactory.quantize_above_threshold(
+            quantization_bits=4, threshold=0
+        )
+    ),
+)
+
+
+def _computations(shape):
+  """Returns a dict of computations from client ids to a mean at SERVER."""
+  value_type = tff.TensorType(np.float32, shape)
+  weight_type = tff.TensorType(np.float32)
+
+  @tff.tensorflow.computation(np.int32)
+  def generate(client_id):
+    bits = tf.random.stateless_uniform(
+        shape, [client_id, 0], None, None, tf.int32
+    )
+    return tf.where(bits > 0, _STEP_SIZE, -_STEP_SIZE)
+
+  @tff.tensorflow.computation(value_type)
+  def first_entry(value):
+    return tf.reshape(value, [-1])[0]
+
+  ids_type = tff.FederatedType(np.int32, tff.CLIENTS)
+
+  @tff.federated_computation(ids_type)
+  def generate_only(client_ids):
+    values = tff.federated_map(generate, client_ids)
+    return tff.federated_sum(tff.federated_map(first_entry, values))
+
+  def aggregate_with(factory):
+    is_weighted = isinstance(
+        factory, tff.aggregators.WeightedAggregationFactory
+    )
+    types = (value_type, weight_type) if is_weighted else (value_type,)
+    process = factory.create(*types)
+
+    @tff.federated_computation(ids_type)
+    def aggregate(client_ids):
+      values = tff.federated_map(generate, client_ids)
+      arguments = [process.initialize(), values]
+      if is_weighted:
+        arguments.append(tff.federated_value(1.0, tff.CLIENTS))
+      output = process.next(*arguments)
+      # The mean itself stays in the worker: fetching it costs more.
+      return tff.federated_map(first_entry, output.result)
+
+    return aggregate
+
+  return collections.OrderedDict(
+      [('generation', generate_only)],
+      **{name: aggregate_with(f) for name, f in _FACTORIES.items()},
+  )
+
+
+def _parse_args():
+  parser = argparse.ArgumentParser(
+      description=__doc__,
+      formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
+  parser.add_argument('--rounds', type=int, default=15)
+  parser.add_argument('--num_clients', type=int, default=10)
+  parser.add_argument(
+      '--millions', type=int, default=4, help='parameters of an update'
+  )
+  return parser.parse_args()
+
+
+def main():
+  args = _parse_args()
+  timing.print_machine()
+  ids = list(range(args.num_clients))
+  with local.local_worker():
+    seconds = timing.alternate(
+        {
+            name: lambda computation=computation: computation(ids)
+            for name, computation in _computations(
+                (args.millions, 1000, 1000)
+            ).items()
+        },
+        args.rounds,
+    )
+  timing.print_machine()
+  timing.print_times(seconds)
+  print()
+  units = args.num_clients * args.millions
+  generation = seconds.pop('generation')
+  milliseconds = {
+      name: [1e3 * (a - b) / units for a, b in zip(times, generation)]
+      for name, times in seconds.items()
+  }
+  timing.print_table(
+      [
+          [
+              name,
+              timing.median(times),
+              timing.ratio(times, milliseconds['SumFactory']),
+              timing.ratio(times, milliseconds['MeanFactory']),
+          ]
+          for name, times in milliseconds.items()
+      ],
+      ['per client and million', 'ms', '/ SumFactory', '/ MeanFactory'],
+  )
+
+
+if __name__ == '__main__':
+  main()

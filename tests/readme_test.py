@@ -1,0 +1,50 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Tests that README.md is true."""
+
+import pathlib
+import re
+
+from absl.testing import absltest
+
+from tff_binary import algorithms
+
+_README = pathlib.Path(__file__).parents[1] / 'README.md'
+
+
+class ReadmeTest(absltest.TestCase):
+
+  def test_python_examples_run(self):
+    examples = re.findall(r'```python\n(.*?)```', _README.read_text(), re.S)
+    self.assertNotEmpty(examples)
+    # They build on one another, as a reader would type them.
+    names = {'__name__': 'readme'}
+    for example in examples:
+      exec(compile(example, str(_README), 'exec'), names)  # pylint: disable=exec-used
+    self.assertGreater(names['result'].summary['last_test_accuracy'], 0.8)
+
+  def test_table_lists_every_algorithm(self):
+    rows = re.findall(r'^\| (\w.*) \| `(\w+)` \| (.*) \| (.*) \|$',
+                      _README.read_text(), re.M)
+    self.assertEqual(
+        rows,
+        [
+            (a.title, a.name, a.summary, a.source)
+            for a in map(algorithms.get, algorithms.names())
+        ],
+    )
+
+
+if __name__ == '__main__':
+  absltest.main()
