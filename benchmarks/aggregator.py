@@ -15,11 +15,11 @@
 
   python -m benchmarks.aggregator
 
-Clients generate updates of one tensor with two values; every factory then
-aggregates the same updates inside TFF. The clients' generation, measured on its
-own, is subtracted; what remains is encoding, accumulating and fetching the
-mean, which is the same for all of them. The factories take turns, and the
-first round of each is not counted.
+Clients generate an update of one tensor with two values, and every factory
+aggregates these same updates inside TFF; the mean stays there. The factories
+take turns, and the first round of each is not counted. The time for generating
+alone, measured in the same way, is subtracted; what remains is encoding,
+accumulating and dividing.
 
 *   `SumFactory`: a plain float32 sum without weights.
 *   `MeanFactory`: TFF's weighted mean, what stock FedAvg uses.
@@ -91,7 +91,6 @@ def _computations(shape):
       if is_weighted:
         arguments.append(tff.federated_value(1.0, tff.CLIENTS))
       output = process.next(*arguments)
-      # The mean itself stays in the worker: fetching it costs more.
       return tff.federated_map(first_entry, output.result)
 
     return aggregate
@@ -130,7 +129,7 @@ def main():
         args.rounds,
     )
   timing.print_machine()
-  timing.print_times(seconds)
+  timing.print_medians(seconds, 'seconds')
   print()
   units = args.num_clients * args.millions
   generation = seconds.pop('generation')

@@ -233,7 +233,7 @@ def main():
         args.rounds,
     )
   timing.print_machine()
-  timing.print_times(seconds)
+  timing.print_medians(seconds, 'seconds')
   print()
   timing.print_table(
       [

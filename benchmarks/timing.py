@@ -61,14 +61,11 @@ def print_table(rows, header):
     )
 
 
-def print_times(seconds):
-  """Prints median, minimum and maximum of what `alternate` returned."""
+def print_medians(values, unit):
+  """Prints median, minimum and maximum of each list in a dict."""
   print_table(
-      [
-          [name, median(times), min(times), max(times)]
-          for name, times in seconds.items()
-      ],
-      ['', 'median s', 'min', 'max'],
+      [[name, median(xs), min(xs), max(xs)] for name, xs in values.items()],
+      [unit, 'median', 'min', 'max'],
   )
 
 

@@ -1,0 +1,142 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Memory that a client's training takes, FedBAT's beside FedAvg's.
+
+  python -m benchmarks.client_memory
+
+Section 7 of the FedBAT paper (Li et al., ICML 2024) says that a client needs
+memory for one extra copy of the weights. This trains one client of a network
+of equal dense layers with a tiny batch, so that weights are nearly all it
+holds, each time in a new process, and prints the process's peak resident
+memory minus that before the training, in copies of the weights (4 bytes a
+parameter). Before the training there are the server's weights and the model.
+"""
+
+import argparse
+import dataclasses
+import os
+import pathlib
+import re
+import resource
+import subprocess
+import sys
+
+from benchmarks import timing
+
+_BATCH_SIZE = 4
+
+# glibc gives blocks of this size back to the system when they are freed;
+# without the variable it adapts the size to what the program allocates.
+_ENVIRONMENT = {'MALLOC_MMAP_THRESHOLD_': str(2**17)}
+
+
+def _resident_bytes():
+  status = pathlib.Path('/proc/self/status').read_text(encoding='utf-8')
+  return 1024 * int(re.search(r'VmRSS:\s+(\d+) kB', status).group(1))
+
+
+def _measure(name, num_layers, width):
+  """Trains one client; prints the bytes before, at the peak and of a copy."""
+  # The process that starts the others needs none of these.
+  # pylint: disable=g-import-not-at-top
+  import tensorflow as tf
+  import tensorflow_federated as tff
+
+  from tff_binary import algorithms
+  from tff_binary import layers
+  from tff_binary import learning
+  from tff_binary.learning import local_training
+  # pylint: enable=g-import-not-at-top
+
+  def build_layer():
+    if name == 'fedavg':
+      return None
+    return layers.LearnableBinarization(
+        **dataclasses.asdict(algorithms.FedBAT())
+    )
+
+  data = learning.client_dataset(
+      tf.random.uniform([2 * _BATCH_SIZE, width]),
+      tf.zeros([2 * _BATCH_SIZE], tf.int32),
+      client_id=0,
+  )
+  model = learning.keras_model_fn(
+      lambda: tf.keras.Sequential(
+          [
+              tf.keras.layers.Dense(width, use_bias=False)
+              for _ in range(num_layers)
+          ]
+      ),
+      data.element_spec,
+  )()
+  weights = tf.nest.map_structure(
+      lambda variable: tf.constant(variable.numpy()),
+      tff.learning.models.ModelWeights.from_model(model),
+  )
+  client_update = local_training.build_client_update(
+      model,
+      [build_layer() for _ in model.trainable_variables],
+      learning.LocalTraining(local_epochs=2, batch_size=_BATCH_SIZE),
+      seed=0,
+  )
+  arguments = (tf.constant(0), weights, data.get_single_element())
+  client_update.get_concrete_function(*arguments)
+  before = _resident_bytes()
+  client_update(*arguments)
+  peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+  print(before, peak, 4 * num_layers * width**2)
+
+
+def _copies(name, args):
+  """Returns the extra memory of a new process, in copies of the weights."""
+  command = [sys.executable, '-m', 'benchmarks.client_memory', '--measure', name]
+  for flag in ('num_layers', 'width'):
+    command += [f'--{flag}', str(getattr(args, flag))]
+  output = subprocess.run(
+      command,
+      env={**os.environ, **_ENVIRONMENT},
+      check=True,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.DEVNULL,
+  ).stdout
+  before, peak, copy = map(int, output.split())
+  return (peak - before) / copy
+
+
+def main():
+  parser = argparse.ArgumentParser(
+      description=__doc__,
+      formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
+  parser.add_argument('--repeats', type=int, default=3)
+  parser.add_argument('--num_layers', type=int, default=16)
+  parser.add_argument('--width', type=int, default=2048)
+  parser.add_argument('--measure', choices=['fedavg', 'fedbat'],
+                      help='measure this one once, in this process')
+  args = parser.parse_args()
+  if args.measure:
+    _measure(args.measure, args.num_layers, args.width)
+    return
+  copies = {'FedAvg': [], 'FedBAT': []}
+  for _ in range(args.repeats):
+    for name, values in copies.items():
+      values.append(_copies(name.lower(), args))
+  copies['FedBAT - FedAvg'] = [
+      a - b for a, b in zip(copies['FedBAT'], copies['FedAvg'])
+  ]
+  timing.print_medians(copies, 'copies of the weights')
+
+
+if __name__ == '__main__':
+  main()

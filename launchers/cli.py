@@ -1,0 +1,120 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What all launchers do at their edges: errors in one line, signals, quiet."""
+
+import contextlib
+import os
+import re
+import signal
+import sys
+import tempfile
+
+from absl import app
+from absl import flags
+
+from tff_binary.programs import logs
+from tff_binary.programs import run_folder
+
+
+class UsageError(Exception):
+  """The command line cannot be carried out; the message says why."""
+
+
+def run(main):
+  """Parses the flags and calls `main(argv)`, as `absl.app.run` does.
+
+  What the user can mend is answered by one line instead of a traceback: exit
+  status 2 for a command line that cannot be right, 1 for a folder that cannot
+  be used. Ctrl-C and SIGTERM end the process in order, with 130 and 143.
+
+  Args:
+    main: A function of the arguments that are not flags.
+  """
+  app.run(lambda argv: _guard(main, argv), flags_parser=_parse_flags)
+
+
+def _parse_flags(argv):
+  try:
+    return flags.FLAGS(argv)
+  except flags.IllegalFlagValueError as e:
+    _exit(_with_allowed_values(str(e)), 2)
+  except flags.Error as e:
+    _exit(e, 2)
+  except SystemExit:  # After --help; absl takes that for a failure.
+    sys.exit()
+
+
+def _with_allowed_values(message):
+  """Completes absl's message on a value that is, say, no number at all."""
+  flag = re.match(r'flag --(\w+)=', message)
+  allowed = flag and flags.FLAGS[flag[1]].parser.syntactic_help
+  if not allowed or allowed in message:
+    return message
+  return f'{message}; it must be {allowed}'
+
+
+def _guard(main, argv):
+  signal.signal(signal.SIGTERM, _raise_terminated)
+  try:
+    main(argv)
+  except UsageError as e:
+    _exit(e, 2)
+  except run_folder.RunFolderError as e:
+    _exit(e, 1)
+  except _Terminated:
+    sys.exit(128 + signal.SIGTERM)
+  except KeyboardInterrupt:
+    sys.exit(128 + signal.SIGINT)
+
+
+class _Terminated(KeyboardInterrupt):
+  """SIGTERM, handled as Ctrl-C is."""
+
+
+def _raise_terminated(unused_signal, unused_frame):
+  raise _Terminated
+
+
+def _exit(error, status):
+  program = os.path.basename(sys.argv[0])
+  print(f'{program}: {error}', file=sys.stderr)
+  sys.exit(status)
+
+
+@contextlib.contextmanager
+def quiet_imports():
+  """Discards what C++ code prints while modules are imported.
+
+  TensorFlow reports a dozen lines on the absence of GPU libraries.
+  """
+  with tempfile.TemporaryFile() as file, logs.native_stderr_to(file) as former:
+    try:
+      yield
+    except ImportError:
+      os.write(former, os.pread(file.fileno(), 1 << 20, 0))
+      raise
+
+
+@contextlib.contextmanager
+def errors_named_by_flags():
+  """Turns errors in a library's arguments into errors in the flags behind them.
+
+  Such a message starts with the argument's name, and the flag has the same one.
+  """
+  try:
+    yield
+  except (ValueError, OSError) as e:
+    message = str(e).rstrip('.')
+    prefix = '--' if message.split(' ', 1)[0] in flags.FLAGS else ''
+    raise UsageError(prefix + message) from e

@@ -1,0 +1,372 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+r"""Trains a task by a federated algorithm.
+
+python -m launchers.train --task=fmnist --algorithm=fedbat --partition=iid \
+    --num_clients=100 --clients_per_round=10 --rounds=100 --local_epochs=10 \
+    --batch_size=64 --learning_rate=0.1 --seed=1 --data_dir=... --output_dir=...
+
+The same command resumes a run that was stopped. The defaults are the settings
+of the FedBAT paper's experiments on Fashion-MNIST; flagfiles/ holds one file for
+each of them: --flagfile=launchers/flagfiles/fedbat_fmnist_iid_100.flags
+"""
+
+import dataclasses
+import os
+
+from absl import flags
+
+from launchers import cli
+from tff_binary import algorithms
+
+_TASK = flags.DEFINE_string('task', 'fmnist', 'Data and model: digits, fmnist.')
+_ALGORITHM = flags.DEFINE_enum(
+    'algorithm',
+    'fedbat',
+    algorithms.names(),
+    'How clients train and what they send. '
+    + '; '.join(
+        f'{name}: {algorithms.get(name).summary}' for name in algorithms.names()
+    ),
+)
+
+_DATA_DIR = flags.DEFINE_string(
+    'data_dir',
+    None,
+    "The folder of the task's official files. Without it they are downloaded"
+    ' into --cache_dir.',
+)
+_CACHE_DIR = flags.DEFINE_string(
+    'cache_dir', None, 'The folder for downloads; ~/.cache/tff_binary if unset.'
+)
+_TRAIN_EXAMPLES = flags.DEFINE_integer(
+    'train_examples', None, 'Uses only so many training examples.', 1
+)
+_KERNEL_INITIALIZER = flags.DEFINE_enum(
+    'kernel_initializer',
+    'paper',
+    ['paper', 'kaiming'],
+    'Initial kernels: N(0, 0.01^2), or N(0, 2 / fan_in).',
+)
+
+_PARTITION = flags.DEFINE_enum(
+    'partition',
+    'iid',
+    ['iid', 'dirichlet', 'labels', 'labels_random'],
+    'How examples are spread over clients: at random; by label proportions from'
+    ' a Dirichlet distribution; the least used labels for each client in turn;'
+    ' random labels for each client.',
+)
+_PARTITION_SEED = flags.DEFINE_integer(
+    'partition_seed', 1234, 'Seed of the partition.', 0, 2**32 - 1
+)
+_DIRICHLET_BETA = flags.DEFINE_float(
+    'dirichlet_beta',
+    None,
+    'Concentration, > 0, of --partition=dirichlet; 0.3 if unset.',
+)
+_LABELS_PER_CLIENT = flags.DEFINE_integer(
+    'labels_per_client',
+    None,
+    'Labels of each client of --partition=labels and labels_random; 3 if unset.',
+    1,
+)
+_NUM_CLIENTS = flags.DEFINE_integer('num_clients', 100, 'Number of clients.', 1)
+_PRINT_PARTITION = flags.DEFINE_boolean(
+    'print_partition',
+    False,
+    "Prints the clients' sizes and label counts instead of training.",
+)
+_PLOT_PARTITION = flags.DEFINE_string(
+    'plot_partition',
+    None,
+    "Draws the clients' label counts into this PNG file instead of training.",
+)
+
+_ROUNDS = flags.DEFINE_integer('rounds', 100, 'Number of rounds.', 1)
+_CLIENTS_PER_ROUND = flags.DEFINE_integer(
+    'clients_per_round', 10, 'Clients drawn in each round.', 1
+)
+_LOCAL_EPOCHS = flags.DEFINE_integer(
+    'local_epochs', 10, "Passes over a client's data in a round.", 1
+)
+_BATCH_SIZE = flags.DEFINE_integer(
+    'batch_size', 64, 'Examples in a batch of a client.', 1
+)
+_OPTIMIZERS = {
+    'sgd': ('build_sgdm', {}),
+    'momentum': ('build_sgdm', {'momentum': 0.9}),
+    'adagrad': ('build_adagrad', {}),
+    'adam': ('build_adam', {}),
+    'adamw': ('build_adamw', {}),
+    'rmsprop': ('build_rmsprop', {}),
+    'yogi': ('build_yogi', {}),
+}
+_CLIENT_OPTIMIZER = flags.DEFINE_enum(
+    'client_optimizer',
+    'sgd',
+    list(_OPTIMIZERS),
+    "The clients' optimizer; momentum is SGD with momentum 0.9.",
+)
+_LEARNING_RATE = flags.DEFINE_float(
+    'learning_rate', 0.1, "Learning rate, > 0, of the clients' optimizer."
+)
+_SERVER_LEARNING_RATE = flags.DEFINE_float(
+    'server_learning_rate', 1.0, "Learning rate, > 0, of the server's SGD."
+)
+_COMPUTE_DTYPE = flags.DEFINE_enum(
+    'compute_dtype',
+    'float32',
+    ['float32', 'bfloat16'],
+    'What clients compute in; bfloat16 is Keras mixed precision.',
+)
+_SEED = flags.DEFINE_integer(
+    'seed',
+    1,
+    'Seed of initial weights, drawn clients and all that clients draw.',
+    0,
+    2**31 - 1,
+)
+_EVALUATE_EVERY = flags.DEFINE_integer(
+    'evaluate_every', 1, 'Evaluates the test set after every so many rounds.', 1
+)
+_OUTPUT_DIR = flags.DEFINE_string(
+    'output_dir',
+    None,
+    'Folder of the run; runs/TASK_PARTITION_CLIENTS_ALGORITHM_seedSEED if unset.',
+)
+_MAX_CONCURRENT_CLIENTS = flags.DEFINE_integer(
+    'max_concurrent_clients',
+    None,
+    'Clients trained at the same time; the number of cores if unset.',
+    1,
+)
+
+# The result of a run does not depend on them.
+_MAY_CHANGE = (
+    'cache_dir',
+    'data_dir',
+    'max_concurrent_clients',
+    'output_dir',
+    'plot_partition',
+    'print_partition',
+)
+
+
+def _define_hyperparameters():
+  """Defines a flag for each hyper-parameter of the registered algorithms.
+
+  Returns:
+    A dict from the names of flags to the names of their algorithms.
+  """
+  uses = {}
+  for name in algorithms.names():
+    for field in dataclasses.fields(algorithms.get(name).hyperparameters):
+      uses.setdefault(field.name, {})[name] = field
+  for flag, fields in uses.items():
+    field = next(iter(fields.values()))
+    text = '; '.join(f'{name}: {_describe(f)}' for name, f in fields.items())
+    # The dataclass checks its values too. It alone does if algorithms share a
+    # flag, whose ranges may differ.
+    bounds = ()
+    if len(fields) == 1:
+      bounds = field.metadata['minimum'], field.metadata['maximum']
+    if isinstance(field.default, bool):
+      flags.DEFINE_boolean(flag, None, text)
+    elif isinstance(field.default, str):
+      flags.DEFINE_enum(flag, None, field.metadata['choices'], text)
+    elif isinstance(field.default, int):
+      flags.DEFINE_integer(flag, None, text, *bounds)
+    else:
+      flags.DEFINE_float(flag, None, text, *bounds)
+  return {flag: list(fields) for flag, fields in uses.items()}
+
+
+def _describe(field):
+  text = field.metadata['help']
+  minimum, maximum = field.metadata['minimum'], field.metadata['maximum']
+  if minimum is not None or maximum is not None:
+    low = '-inf' if minimum is None else f'{minimum:g}'
+    high = 'inf' if maximum is None else f'{maximum:g}'
+    text += f'; in [{low}, {high}]'
+  text += f'; {field.default} if unset'
+  if field.metadata['source']:
+    text += f" ({field.metadata['source']})"
+  return text
+
+
+_HYPERPARAMETERS = _define_hyperparameters()
+
+
+def _read_hyperparameters():
+  """Returns the chosen algorithm's hyper-parameters from their flags."""
+  values = {}
+  for flag, names in _HYPERPARAMETERS.items():
+    value = flags.FLAGS[flag].value
+    if value is None:
+      continue
+    if _ALGORITHM.value not in names:
+      raise cli.UsageError(
+          f'--{flag}={value} is a flag of {", ".join(names)}, not of'
+          f' --algorithm={_ALGORITHM.value}'
+      )
+    values[flag] = value
+  with cli.errors_named_by_flags():
+    return algorithms.get(_ALGORITHM.value).hyperparameters(**values)
+
+
+def _read_partition_options():
+  """Returns the chosen partition's options from their flags."""
+  options = {}
+  for flag, default, partitions in (
+      (_DIRICHLET_BETA, 0.3, ['dirichlet']),
+      (_LABELS_PER_CLIENT, 3, ['labels', 'labels_random']),
+  ):
+    if _PARTITION.value in partitions:
+      options[flag.name] = default if flag.value is None else flag.value
+    elif flag.value is not None:
+      raise cli.UsageError(
+          f'--{flag.name}={flag.value} is a flag of'
+          f' --partition={" and ".join(partitions)}, not of'
+          f' --partition={_PARTITION.value}'
+      )
+  return options
+
+
+def _check_positive(values):
+  for name, value in values.items():
+    if not 0.0 < value < float('inf'):
+      raise cli.UsageError(
+          f'--{name} must be a positive number, got {value}'
+      )
+
+
+def main(argv):
+  if len(argv) > 1:
+    raise cli.UsageError(f'all arguments are flags, got {argv[1]!r}')
+  hyperparameters = _read_hyperparameters()
+  partition_options = _read_partition_options()
+  _check_positive(
+      {
+          'learning_rate': _LEARNING_RATE.value,
+          'server_learning_rate': _SERVER_LEARNING_RATE.value,
+          'dirichlet_beta': partition_options.get('dirichlet_beta', 0.3),
+      }
+  )
+  if _CLIENTS_PER_ROUND.value > _NUM_CLIENTS.value:
+    raise cli.UsageError(
+        f'--clients_per_round must be in [1, {_NUM_CLIENTS.value}], the number'
+        f' of clients, got {_CLIENTS_PER_ROUND.value}'
+    )
+
+  # Imported after the checks, which answer at once.
+  with cli.quiet_imports():
+    # pylint: disable=g-import-not-at-top
+    import tasks
+    from tff_binary import learning
+    from tff_binary import programs
+    import tensorflow_federated as tff
+    # pylint: enable=g-import-not-at-top
+
+  with cli.errors_named_by_flags():
+    task = tasks.load(
+        _TASK.value,
+        data_dir=_DATA_DIR.value,
+        cache_dir=_CACHE_DIR.value,
+        train_examples=_TRAIN_EXAMPLES.value,
+        kernel_initializer=_KERNEL_INITIALIZER.value,
+        seed=_SEED.value,
+    )
+    partition = tasks.partition.split(
+        _PARTITION.value,
+        task.train_labels,
+        _NUM_CLIENTS.value,
+        seed=_PARTITION_SEED.value,
+        **partition_options,
+    )
+  described = task.train_labels, partition, task.num_classes
+  if _PRINT_PARTITION.value:
+    print(tasks.partition.describe(*described))
+  if _PLOT_PARTITION.value is not None:
+    with cli.errors_named_by_flags():
+      tasks.partition.plot(*described, _PLOT_PARTITION.value)
+  if _PRINT_PARTITION.value or _PLOT_PARTITION.value is not None:
+    return
+
+  output_dir = _OUTPUT_DIR.value or os.path.join(
+      'runs',
+      f'{_TASK.value}_{_PARTITION.value}_{_NUM_CLIENTS.value}'
+      f'_{_ALGORITHM.value}_seed{_SEED.value}',
+  )
+  build_optimizer, options = _OPTIMIZERS[_CLIENT_OPTIMIZER.value]
+  optimizers = tff.learning.optimizers
+  result = programs.train(
+      task.build_model,
+      [(task.train_features[p], task.train_labels[p]) for p in partition],
+      test=(task.test_features, task.test_labels),
+      algorithm=_ALGORITHM.value,
+      hyperparameters=hyperparameters,
+      local_training=learning.LocalTraining(
+          local_epochs=_LOCAL_EPOCHS.value,
+          batch_size=_BATCH_SIZE.value,
+          optimizer=getattr(optimizers, build_optimizer)(
+              _LEARNING_RATE.value, **options
+          ),
+          preprocess_fn=task.preprocess_train,
+      ),
+      compute_dtype=_COMPUTE_DTYPE.value,
+      rounds=_ROUNDS.value,
+      clients_per_round=_CLIENTS_PER_ROUND.value,
+      evaluate_every=_EVALUATE_EVERY.value,
+      preprocess_test_fn=task.preprocess_test,
+      seed=_SEED.value,
+      output_dir=output_dir,
+      flags=_flag_values(hyperparameters, partition_options),
+      may_change=_MAY_CHANGE,
+      max_concurrent_clients=_MAX_CONCURRENT_CLIENTS.value,
+      server_optimizer=optimizers.build_sgdm(_SERVER_LEARNING_RATE.value),
+  )
+  summary = result.summary
+  print(
+      f'{algorithms.get(_ALGORITHM.value).title} on {_TASK.value}:'
+      f' {summary["rounds"]} rounds, test accuracy'
+      f' {summary["last_test_accuracy"]:.4f} (best'
+      f' {summary["best_test_accuracy"]:.4f}, mean of the last 5'
+      f' {summary["mean_of_last_5_test_accuracy"]:.4f}),'
+      f' {summary["uplink_bits_per_param"]:.4f} bits per parameter up,'
+      f' {summary["downlink_bits_per_param"]:.4f} down'
+      f' ({summary["uplink_bits_per_param_total"]:.4f} and'
+      f' {summary["downlink_bits_per_param_total"]:.4f} with everything sent);'
+      f' files in {output_dir}'
+  )
+
+
+def _flag_values(hyperparameters, partition_options):
+  """Returns the values of this program's flags, without those unused."""
+  module = flags.FLAGS.find_module_defining_flag(_TASK.name)
+  unused = {*_HYPERPARAMETERS, _DIRICHLET_BETA.name, _LABELS_PER_CLIENT.name}
+  values = {
+      flag.name: flag.value
+      for flag in flags.FLAGS.get_flags_for_module(module)
+      if flag.name not in unused
+  }
+  return {
+      **values,
+      **partition_options,
+      **dataclasses.asdict(hyperparameters),
+  }
+
+
+if __name__ == '__main__':
+  cli.run(main)
