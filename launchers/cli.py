@@ -41,7 +41,10 @@ def run(main):
   Args:
     main: A function of the arguments that are not flags.
   """
-  app.run(lambda argv: _guard(main, argv), flags_parser=_parse_flags)
+  # Not absl.app.run: in a main that it calls, importing TensorFlow 2.14 makes an
+  # eager context too early, and functional Keras models cannot be built.
+  app.define_help_flags()
+  _guard(main, _parse_flags(sys.argv))
 
 
 def _parse_flags(argv):

@@ -32,7 +32,7 @@ _WIRE = {'wire'} | _OPS
 _FACTORIES = {'aggregators', 'distributors'}
 _LEARNING = {'learning', 'layers'} | _FACTORIES | _WIRE
 _ALGORITHMS = {'algorithms'} | _LEARNING
-_TOP = {'programs', 'runtime', 'analysis'} | _ALGORITHMS
+_TOP = {'programs', 'runtime'} | _ALGORITHMS
 _MAY_IMPORT = {
     'ops': set(),
     'wire': _OPS,
@@ -43,7 +43,6 @@ _MAY_IMPORT = {
     'algorithms': _LEARNING,
     'programs': _TOP,
     'runtime': _TOP,
-    'analysis': _TOP,
 }
 
 # What runs on every client: pure TensorFlow, of any version.

@@ -19,7 +19,6 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_federated as tff
 
-from tff_binary import aggregators
 from tff_binary import learning
 from tff_binary.learning import local_training
 
@@ -49,16 +48,18 @@ def batch_norm_model():
   """`dense_model` with batch normalization."""
   return tf.keras.Sequential([
       tf.keras.Input((NUM_FEATURES,)),
-      _dense(5, seed=1),
+      _dense(5, seed=1, use_bias=False),
       tf.keras.layers.BatchNormalization(momentum=0.9),
       tf.keras.layers.ReLU(),
       _dense(NUM_CLASSES, seed=2),
   ])
 
 
-def _dense(units, seed):
+def _dense(units, seed, **kwargs):
   initializer = tf.keras.initializers.GlorotUniform(seed)
-  return tf.keras.layers.Dense(units, kernel_initializer=initializer)
+  return tf.keras.layers.Dense(
+      units, kernel_initializer=initializer, **kwargs
+  )
 
 
 def arrays(num_examples, seed=0):

@@ -278,7 +278,9 @@ class WarmUp(tf.keras.callbacks.Callback):
 
   def on_train_begin(self, logs=None):
     del logs
-    self._waiting = not all(u.is_binarizing() for u in _converted(self.model))
+    if self.model.built:  # Otherwise the first step builds it.
+      _converted(self.model)
+    self._waiting = True
     self._last = self._steps
     if self._last is None:
       if self.params['steps'] is None:
@@ -294,7 +296,8 @@ class WarmUp(tf.keras.callbacks.Callback):
   def on_train_batch_begin(self, batch, logs=None):
     del batch, logs
     if self._waiting and self.model.optimizer.iterations >= self._last:
-      start_binarizing(self.model)
+      if not all(u.is_binarizing() for u in _converted(self.model)):
+        start_binarizing(self.model)
       self._waiting = False
 
   def on_train_end(self, logs=None):
@@ -317,14 +320,17 @@ def strip(model):
   """
   effective = {u.kernel.ref(): u.effective_kernel() for u in _converted(model)}
 
-  def is_wrapper(layer):
-    return '_kernel_updates' in vars(layer)
+  def is_nested(layer):
+    return isinstance(layer, tf.keras.Model) and updates(layer)
+
+  def plain(layer):
+    return layer.layer if '_kernel_updates' in vars(layer) else layer
 
   def function(layer):
-    return kernels.clone(layer.layer if is_wrapper(layer) else layer)
+    return strip(layer) if is_nested(layer) else kernels.clone(plain(layer))
 
   stripped, pairs = kernels.replace_layers(model, function)
   for old, new in pairs:
-    weights = (old.layer if is_wrapper(old) else old).weights
-    new.set_weights([effective.get(weight.ref(), weight) for weight in weights])
+    if not is_nested(old):
+      new.set_weights([effective.get(w.ref(), w) for w in plain(old).weights])
   return stripped

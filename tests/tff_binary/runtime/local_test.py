@@ -18,6 +18,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from unittest import mock
@@ -103,7 +104,9 @@ class LocalWorkerTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()
     self._before = psutil.Process().children()
-    self._log = pathlib.Path(self.create_tempdir().full_path) / 'worker.log'
+    folder = self.enter_context(tempfile.TemporaryDirectory())
+    self._folder = pathlib.Path(folder)
+    self._log = self._folder / 'worker.log'
 
   def test_computations_run_in_worker_that_ends_with_block(self):
     context = tff.framework.get_context_stack().current
@@ -153,7 +156,7 @@ class LocalWorkerTest(parameterized.TestCase):
         _count(1)
 
   def test_worker_that_does_not_start_is_an_error_with_its_last_words(self):
-    binary = pathlib.Path(self.create_tempdir().full_path) / 'worker'
+    binary = self._folder / 'worker'
     binary.write_text('#!/bin/sh\necho no more ports >&2\nexit 3\n')
     binary.chmod(0o755)
     with mock.patch.object(local, '_BINARY', binary):

@@ -1,0 +1,481 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Tests for local_training."""
+
+import functools
+
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from tests.tff_binary import tiny
+from tff_binary import layers
+from tff_binary import learning
+from tff_binary.learning import local_training
+
+_Binarization = layers.LearnableBinarization
+
+
+class _Recorder(layers.WeightLayer):
+  """Sends what the loop told it: tau, calls, the last phase, the phases' sum."""
+
+  def build(self, kernel_shape):
+    self._counts = self.add_weight(
+        'counts', (4,), tf.int32, initializer='zeros', trainable=False
+    )
+    super().build(kernel_shape)
+
+  def start(self, num_steps):
+    self._counts.assign(tf.stack([num_steps, 0, 0, 0]))
+
+  def advance(self, step):
+    tau, calls, _, total = tf.unstack(self._counts)
+    self._counts.assign(tf.stack([tau, calls, step, total + step]))
+
+  def call(self, kernel, seed):
+    self._counts.assign_add([0, 1, 0, 0])
+    return tf.identity(kernel)
+
+  def update(self, kernel, seed):
+    return tf.pad(
+        tf.cast(self._counts, tf.float32)[:, None],
+        [[0, kernel.shape[0] - 4], [0, kernel.shape[1] - 1]],
+    )
+
+
+class BatchesTest(tf.test.TestCase):
+  """What a client trains on."""
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls._batches = []
+    # The first feature of an example is its index.
+    record = lambda x: cls._batches.append(x[:, 0].numpy().astype(int).tolist())
+
+    def preprocess(features):
+      tf.py_function(record, [features], [])
+      return features
+
+    cls._client = tiny.EagerClient(
+        build_weight_layer=_Recorder,
+        local_epochs=2,
+        batch_size=64,
+        preprocess_fn=preprocess,
+    )
+
+  def _train(self, num_examples, client_id=0, round_num=0):
+    """Returns the batches, the kernel's update, the weight and the metrics."""
+    self._batches.clear()
+    features, labels = tiny.arrays(num_examples)
+    features[:, 0] = np.arange(num_examples)
+    update, weight, metrics = self._client.train(
+        learning.client_dataset(features, labels, client_id), round_num
+    )
+    return list(self._batches), update['trainable'][0], weight, metrics
+
+  def test_every_epoch_visits_every_example_once(self):
+    for n, sizes in [
+        (0, []), (1, [1]), (63, [63]), (64, [64]), (65, [64, 1]),
+    ]:  # pyformat: disable
+      with self.subTest(num_examples=n):
+        batches, _, weight, metrics = self._train(n)
+        self.assertEqual([len(b) for b in batches], sizes * 2)
+        for epoch in (batches[: len(sizes)], batches[len(sizes) :]):
+          self.assertCountEqual(sum(epoch, []), range(n))
+        self.assertEqual(weight, n)
+        self.assertEqual(metrics['num_batches'], [len(batches)])
+        self.assertEqual(metrics['num_examples'], [2 * n])
+
+  def test_layers_are_told_the_exact_number_of_steps(self):
+    for n, tau in [(1, 2), (63, 2), (64, 2), (65, 4), (129, 6)]:
+      with self.subTest(num_examples=n):
+        _, update, _, _ = self._train(n)
+        # start(tau); advance(0), ..., advance(tau - 1), each with one call;
+        # advance(tau).
+        expected = [tau, tau, tau, sum(range(tau + 1))]
+        self.assertAllEqual(update[:4, 0], expected)
+
+  def test_order_depends_on_client_round_and_epoch_alone(self):
+    # Two independent orders of 65 examples agree with probability 1 / 65!.
+    batches, _, _, _ = self._train(65)
+    self.assertNotEqual(batches[0] + batches[1], batches[2] + batches[3])
+    self.assertEqual(self._train(65)[0], batches)
+    self.assertNotEqual(self._train(65, client_id=1)[0], batches)
+    self.assertNotEqual(self._train(65, round_num=1)[0], batches)
+
+
+def _recorded(batches):
+  """A function for `preprocess_fn` that appends every batch to `batches`."""
+
+  def preprocess(features):
+    tf.py_function(lambda x: batches.append(x.numpy()), [features], [])
+    return features
+
+  return preprocess
+
+
+class FullPrecisionTest(tf.test.TestCase, parameterized.TestCase):
+  """Without layers a client is plain training."""
+
+  @parameterized.named_parameters(
+      (
+          'sgd',
+          tff.learning.optimizers.build_sgdm(0.2),
+          lambda: tf.keras.optimizers.SGD(0.2),
+      ),
+      (
+          'momentum',
+          tff.learning.optimizers.build_sgdm(0.1, momentum=0.9),
+          lambda: tf.keras.optimizers.SGD(0.1, momentum=0.9),
+      ),
+      (
+          'adam',
+          tff.learning.optimizers.build_adam(0.05),
+          lambda: tf.keras.optimizers.Adam(0.05),
+      ),
+  )
+  def test_equals_a_plain_keras_loop(self, optimizer, build_keras_optimizer):
+    batches = []
+    client = tiny.EagerClient(
+        tiny.batch_norm_model,
+        local_epochs=3,
+        batch_size=4,
+        optimizer=optimizer,
+        preprocess_fn=_recorded(batches),
+    )
+    update, _, metrics = client.train(tiny.client(10))
+    self.assertLen(batches, 9)
+
+    model = tiny.batch_norm_model()
+    keras_optimizer = build_keras_optimizer()
+    loss_fn = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    losses = []
+    for features in batches:
+      labels = np.argmax(features[:, : tiny.NUM_CLASSES], 1)
+      with tf.GradientTape() as tape:
+        loss = loss_fn(labels, model(features, training=True))
+      gradients = tape.gradient(loss, model.trainable_variables)
+      keras_optimizer.apply_gradients(
+          zip(gradients, model.trainable_variables)
+      )
+      losses.append(loss * len(features))
+    for variables, initial, half in (
+        (model.trainable_variables, client.weights.trainable, 'trainable'),
+        (
+            model.non_trainable_variables,
+            client.weights.non_trainable,
+            'non_trainable',
+        ),
+    ):
+      self.assertAllClose(
+          [v - w for v, w in zip(variables, initial)],
+          update[half],
+          rtol=1e-4,
+          atol=1e-6,
+      )
+    self.assertAllClose(metrics['loss'], [sum(losses), 30.0], rtol=1e-5)
+
+
+def _copies(num_examples):
+  """A client with one and the same example, so that no order matters."""
+  features, labels = tiny.arrays(1)
+  return learning.client_dataset(
+      np.repeat(features, num_examples, 0), np.repeat(labels, num_examples), 0
+  )
+
+
+class FedBATTest(tf.test.TestCase, parameterized.TestCase):
+
+  def test_equals_algorithm_1_by_hand(self):
+    # y = k1 k2 x + b with squared loss, x = 1. Both kernels grow at every step,
+    # so |m| >= alpha and no entry is rounded at random.
+    rho, learning_rate, target, k, b = 0.5, 0.01, 5.0, np.array([1.0, 2.0]), 0.0
+
+    def build_model():
+      dense = lambda value, **kwargs: tf.keras.layers.Dense(
+          1, kernel_initializer=tf.constant_initializer(value), **kwargs
+      )
+      return tf.keras.Sequential(
+          [tf.keras.Input((1,)), dense(k[0], use_bias=False), dense(k[1])]
+      )
+
+    spec = tiny.element_spec((1,))
+    spec['labels'] = tf.TensorSpec((None, 1), tf.float32)
+    client = tiny.EagerClient(
+        build_model,
+        spec,
+        functools.partial(_Binarization, rho=rho, clamp_step_size=False),
+        model_fn_kwargs=dict(
+            loss_fn=tf.keras.losses.MeanSquaredError, metrics_fn=list
+        ),
+        local_epochs=5,
+        optimizer=tff.learning.optimizers.build_sgdm(learning_rate),
+    )
+    update, _, _ = client.train(
+        learning.client_dataset(
+            np.ones([1, 1], np.float32), np.full([1, 1], target, np.float32), 0
+        )
+    )
+
+    m, exponent, base = np.zeros(2), np.zeros(2), None
+    for step in range(5):
+      if step < 2:
+        binarized = m
+      else:
+        if base is None:
+          base = np.abs(m)
+        alpha = base * np.exp(rho * exponent)
+        self.assertAllGreaterEqual(m - alpha, 0.0)
+        binarized = alpha
+      effective = k + binarized
+      error = 2.0 * (effective[0] * effective[1] + b - target)
+      gradient = error * effective[::-1]
+      b -= learning_rate * error
+      if step < 2:
+        m -= learning_rate * gradient
+      else:
+        inside = m <= alpha
+        alpha_gradient = gradient * np.where(inside, 0.0, 1.0)
+        m -= learning_rate * gradient * inside
+        exponent -= learning_rate * alpha_gradient * rho * alpha
+    alpha = base * np.exp(rho * exponent)
+    self.assertAllGreater(m - alpha, 0.0)
+    self.assertAllGreater(exponent, 0.0)
+    self.assertAllClose(
+        [np.ravel(u)[0] for u in update['trainable']], [*alpha, b], rtol=1e-5
+    )
+
+  @parameterized.parameters(
+      # phi, [(tau, number of full-precision steps)].
+      (0.5, [(1, 1), (2, 1), (5, 2), (7, 3)]),  # One step, though floor is 0.
+      (0.7, [(10, 7)]),  # In float32 0.7 * 10 is below 7.
+      (1.0, [(1, 1), (3, 3)]),
+      (0.0, [(1, 0), (3, 0)]),  # alpha' is the floor of 1e-8.
+  )
+  def test_step_size_is_the_mean_update_of_the_warmup(self, ratio, cases):
+    client = tiny.EagerClient(
+        build_weight_layer=functools.partial(
+            _Binarization, rho=0.0, warmup_ratio=ratio, clamp_step_size=False
+        ),
+        batch_size=1,
+    )
+    for tau, num_steps in cases:
+      with self.subTest(tau=tau):
+        updates = client.kernel_updates(_copies(tau))
+        expected = _mean_update_of_plain_training(num_steps)
+        for update, step_size in zip(updates, expected):
+          self.assertTrue(tiny.is_on_grid(update))
+          self.assertAllClose(
+              np.abs(update).max(), max(step_size, 1e-8), rtol=1e-4, atol=0.0
+          )
+
+  def test_every_kernel_update_has_two_values(self):
+    client = _fedbat_client()
+    for n in (2, 5, 9):
+      updates = client.kernel_updates(tiny.client(n))
+      self.assertLen(updates, 2)
+      for update in updates:
+        self.assertLen(np.unique(update), 2)
+        self.assertAllEqual(np.unique(update), -np.unique(update)[::-1])
+
+  def test_empty_client_sends_zeros_with_weight_zero(self):
+    update, weight, metrics = _fedbat_client().train(tiny.client(0))
+    for u in update['trainable'] + update['non_trainable']:
+      self.assertAllEqual(u, np.zeros_like(u))
+    self.assertEqual(weight, 0.0)
+    self.assertEqual(metrics['non_finite_clients'], 0)
+
+  @parameterized.named_parameters(
+      ('momentum', tff.learning.optimizers.build_sgdm(0.1, momentum=0.9)),
+      ('adam', tff.learning.optimizers.build_adam(0.01)),
+  )
+  def test_any_optimizer_trains_and_stays_on_the_grid(self, optimizer):
+    client = tiny.EagerClient(
+        build_weight_layer=_Binarization, optimizer=optimizer, local_epochs=10
+    )
+    features, labels = tiny.arrays(20)
+    update, _, _ = client.train(learning.client_dataset(features, labels, 0))
+    self.assertTrue(tiny.is_on_grid(update['trainable'][0]))
+    model = tiny.dense_model()
+    loss_fn = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    before = loss_fn(labels, model(features))
+    model.set_weights(
+        [w + u for w, u in zip(model.get_weights(), update['trainable'])]
+    )
+    self.assertLess(loss_fn(labels, model(features)), before)
+
+  def test_draws_depend_on_seed_client_and_round_alone(self):
+    # All examples are alike, so that only the draws of the rounding differ.
+    build_client = lambda seed: tiny.EagerClient(
+        build_weight_layer=_Binarization, seed=seed, local_epochs=2
+    )
+    client, other_seed = build_client(1), build_client(2)
+    element = _copies(4).get_single_element()
+    other_id = learning.client_dataset(
+        element['features'], element['labels'], 1
+    )
+    first = client.kernel_updates(_copies(4))
+    self.assertAllEqual(client.kernel_updates(_copies(4))[0], first[0])
+    for others in (
+        client.kernel_updates(_copies(4), round_num=1),
+        client.kernel_updates(other_id),
+        other_seed.kernel_updates(_copies(4)),
+    ):
+      for update, other in zip(first, others):
+        self.assertNotAllEqual(update > 0.0, other > 0.0)
+
+  def test_is_caught_at_whatever_step_it_appears(self):
+    # Four steps of one example each, the last two of them binarized: each of
+    # the four positions of the NaN is another step's. A binarized update is
+    # finite all the same, so the layer's variables must be looked at.
+    client = tiny.EagerClient(
+        build_weight_layer=_Binarization, batch_size=1
+    )
+    features, labels = tiny.arrays(4)
+    for position in range(4):
+      broken = features.copy()
+      broken[position, 2] = np.nan
+      update, weight, metrics = client.train(
+          learning.client_dataset(broken, labels, 0)
+      )
+      self.assertEqual(metrics['non_finite_clients'], 1)
+      self.assertEqual(weight, 0.0)
+      self.assertEqual(metrics['num_examples'], [0])
+      for u in update['trainable']:
+        self.assertAllEqual(u, np.zeros_like(u))
+
+
+def _mean_update_of_plain_training(num_steps):
+  """Mean absolute change of the kernels after SGD on `_copies`."""
+  model = tiny.dense_model()
+  features, labels = tiny.arrays(1)
+  loss_fn = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+  initial = model.get_weights()
+  for _ in range(num_steps):
+    with tf.GradientTape() as tape:
+      loss = loss_fn(labels, model(features, training=True))
+    for v, g in zip(
+        model.trainable_variables,
+        tape.gradient(loss, model.trainable_variables),
+    ):
+      v.assign_sub(0.1 * g)
+  return [
+      np.mean(np.abs(w - w0))
+      for w, w0 in zip(model.get_weights(), initial)
+      if w.ndim == 2
+  ]
+
+
+@functools.lru_cache(maxsize=None)
+def _fedbat_client(seed=0):
+  return tiny.EagerClient(
+      tiny.batch_norm_model,
+      build_weight_layer=_Binarization,
+      seed=seed,
+      local_epochs=2,
+      batch_size=4,
+  )
+
+
+class ClientWorkTest(tf.test.TestCase):
+  """The same function inside TFF."""
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    build_layers = lambda: [
+        _Binarization() if c else None for c in _fedbat_client().compressed
+    ]
+    cls._process = local_training.build_client_work(
+        learning.keras_model_fn(tiny.batch_norm_model, tiny.element_spec()),
+        tiny.element_spec(),
+        build_layers,
+        learning.LocalTraining(local_epochs=2, batch_size=4),
+        seed=0,
+    )
+    cls._clients = [
+        tiny.client(5, client_id=3),
+        tiny.client(0, client_id=1),
+        tiny.client(7, client_id=2, num_nan=1),
+        tiny.client(9, client_id=0),
+    ]
+    cls._round_num = 2
+    cls._output = cls._run(cls._clients)
+
+  @classmethod
+  def _run(cls, clients):
+    weights = _fedbat_client().weights
+    return cls._process.next(cls._round_num, [weights] * len(clients), clients)
+
+  def test_equals_the_eager_function(self):
+    self.assertAllEqual(
+        [r.update_weight for r in self._output.result], [5.0, 0.0, 0.0, 9.0]
+    )
+    for dataset, result in zip(self._clients, self._output.result):
+      update, weight, _ = _fedbat_client().train(dataset, self._round_num)
+      self.assertAllClose(result.update, update, rtol=1e-5, atol=1e-6)
+      self.assertEqual(result.update_weight, weight)
+      for x in result.update['trainable']:
+        if x.ndim == 2:
+          self.assertTrue(tiny.is_on_grid(x))
+
+  def test_order_of_clients_does_not_matter(self):
+    permuted = self._run(self._clients[::-1])
+    for result, other in zip(self._output.result, permuted.result[::-1]):
+      self.assertAllEqual(result.update_weight, other.update_weight)
+      tf.nest.map_structure(self.assertAllEqual, result.update, other.update)
+    self.assertAllClose(
+        permuted.measurements['train'], self._output.measurements['train']
+    )
+
+  def test_metrics_leave_out_the_non_finite_client(self):
+    train = self._output.measurements['train']
+    self.assertEqual(train['num_examples'], 2 * (5 + 9))
+    self.assertEqual(train['num_batches'], 2 * (2 + 3))
+    self.assertEqual(train['non_finite_clients'], 1)
+    self.assertTrue(np.isfinite(train['loss']))
+    clamped = [
+        _fedbat_client().train(self._clients[i], self._round_num)[2][
+            'clamped_step_sizes'
+        ]
+        for i in (0, 3)
+    ]
+    total, count = np.sum(clamped, axis=0)
+    self.assertAllClose(train['clamped_step_sizes'], total / count)
+
+  def test_round_is_counted(self):
+    self.assertEqual(self._process.initialize(), 0)
+    self.assertEqual(self._output.state, self._round_num + 1)
+
+
+class LocalTrainingTest(parameterized.TestCase):
+
+  @parameterized.parameters(
+      ('local_epochs', 0), ('batch_size', -1), ('batch_size', 1.5)
+  )
+  def test_refuses_numbers(self, name, value):
+    with self.assertRaisesRegex(
+        ValueError, f'{name} must be an integer >= 1, got {value}'
+    ):
+      learning.LocalTraining(**{name: value})
+
+  def test_refuses_keras_optimizer(self):
+    with self.assertRaisesRegex(TypeError, 'optimizer must be a tff.learning'):
+      learning.LocalTraining(optimizer=tf.keras.optimizers.SGD())
+
+
+if __name__ == '__main__':
+  tf.test.main()
