@@ -106,7 +106,7 @@ def _parse_args():
       description=__doc__,
       formatter_class=argparse.RawDescriptionHelpFormatter,
   )
-  parser.add_argument('--rounds', type=int, default=15)
+  timing.add_flags(parser)
   parser.add_argument('--num_clients', type=int, default=10)
   parser.add_argument(
       '--millions', type=int, default=4, help='parameters of an update'
@@ -126,10 +126,10 @@ def main():
                 (args.millions, 1000, 1000)
             ).items()
         },
-        args.rounds,
+        args,
     )
   timing.print_machine()
-  timing.print_medians(seconds, 'seconds')
+  timing.print_medians(seconds, f'{args.clock} seconds')
   print()
   units = args.num_clients * args.millions
   generation = seconds.pop('generation')

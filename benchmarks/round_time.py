@@ -26,7 +26,8 @@ random images with each of
 
 one round each in turn, and prints the median seconds and the medians of the
 ratios of consecutive rounds. The first round of each is not counted. No data
-set is needed. Run it on a machine that has nothing else to do.
+set is needed. Run it on a machine that has nothing else to do, or with
+`--clock=cpu`.
 """
 
 import argparse
@@ -187,7 +188,7 @@ def _parse_args():
       description=__doc__,
       formatter_class=argparse.RawDescriptionHelpFormatter,
   )
-  parser.add_argument('--rounds', type=int, default=9)
+  timing.add_flags(parser)
   parser.add_argument('--num_clients', type=int, default=10)
   parser.add_argument('--num_examples', type=int, default=600, help='a client')
   parser.add_argument('--local_epochs', type=int, default=2)
@@ -230,10 +231,10 @@ def main():
             for name, build in builders.items()
             if not args.only or name in args.only
         },
-        args.rounds,
+        args,
     )
   timing.print_machine()
-  timing.print_medians(seconds, 'seconds')
+  timing.print_medians(seconds, f'{args.clock} seconds')
   print()
   timing.print_table(
       [

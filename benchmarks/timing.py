@@ -17,27 +17,52 @@ import os
 from statistics import median
 import time
 
+import psutil
 
-def alternate(functions, repeats):
-  """Calls every function in turn, `repeats` times after one call not timed.
+
+def cpu_seconds():
+  """Returns the CPU time of this process and of the worker it has started."""
+  process = psutil.Process()
+  return sum(
+      sum(p.cpu_times()[:2]) for p in [process, *process.children()]
+  )
+
+
+def add_flags(parser):
+  """Adds the flags that `alternate` takes to an `argparse` parser."""
+  parser.add_argument(
+      '--repeats', type=int, default=9, help='timed runs of each alternative'
+  )
+  parser.add_argument(
+      '--clock',
+      choices=['wall', 'cpu'],
+      default='wall',
+      help='cpu: the time of all threads, steadier on a busy machine',
+  )
+
+
+def alternate(functions, args):
+  """Calls every function in turn, again and again.
 
   A machine that slows down meanwhile slows all of them down: compare the times
-  with `ratio`, not with those of another call.
+  with `ratio`, not with those of another call. The first call of each, which
+  builds graphs and fills caches, is not timed.
 
   Args:
     functions: A dict from names to functions without arguments.
-    repeats: The number of timed calls of each function.
+    args: The values of the flags of `add_flags`.
 
   Returns:
-    A dict from names to lists of `repeats` wall-clock times, in seconds.
+    A dict from names to lists of times, in seconds.
   """
+  clock = {'wall': time.perf_counter, 'cpu': cpu_seconds}[args.clock]
   seconds = {name: [] for name in functions}
-  for repeat in range(repeats + 1):
+  for repeat in range(args.repeats + 1):
     for name, function in functions.items():
-      start = time.perf_counter()
+      start = clock()
       function()
-      if repeat > 0:  # The first call builds graphs and fills caches.
-        seconds[name].append(time.perf_counter() - start)
+      if repeat > 0:
+        seconds[name].append(clock() - start)
   return seconds
 
 

@@ -275,7 +275,7 @@ def main(argv):
     # pylint: disable=g-import-not-at-top
     import tasks
     from tff_binary import learning
-    from tff_binary import programs
+    from tff_binary.programs import training
     import tensorflow_federated as tff
     # pylint: enable=g-import-not-at-top
 
@@ -311,7 +311,7 @@ def main(argv):
   )
   build_optimizer, options = _OPTIMIZERS[_CLIENT_OPTIMIZER.value]
   optimizers = tff.learning.optimizers
-  result = programs.train(
+  result = training.train(
       task.build_model,
       [(task.train_features[p], task.train_labels[p]) for p in partition],
       test=(task.test_features, task.test_labels),

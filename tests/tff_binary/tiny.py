@@ -14,6 +14,8 @@
 """Tiny models, clients and processes, for tests of whole rounds."""
 
 import collections
+import contextlib
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
@@ -74,6 +76,33 @@ def client(num_examples, client_id=0, num_nan=0):
   features, labels = arrays(num_examples, seed=client_id)
   features[num_examples - num_nan :] = np.nan
   return learning.client_dataset(features, labels, client_id)
+
+
+@contextlib.contextmanager
+def aggregated_types():
+  """Yields a list of the types of all that enters `tff.federated_aggregate`.
+
+  Only aggregations that are built inside the block are seen.
+  """
+  types = []
+  federated_aggregate = tff.federated_aggregate
+
+  def spy(value, *args, **kwargs):
+    types.append(value.type_signature.member)
+    return federated_aggregate(value, *args, **kwargs)
+
+  with mock.patch.object(tff, 'federated_aggregate', spy):
+    yield types
+
+
+def num_bytes(member_type):
+  """Returns the bytes of a value of a type of tensors of static shape."""
+  return sum(
+      spec.shape.num_elements() * spec.dtype.size
+      for spec in tf.nest.flatten(
+          tff.types.type_to_tf_tensor_specs(member_type), expand_composites=True
+      )
+  )
 
 
 def is_on_grid(update):

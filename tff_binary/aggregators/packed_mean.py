@@ -113,33 +113,12 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
     """
     specs = _tensor_specs(value_type)
     compressed = self._compressed_tensors(specs)
-    raw_codec = codec_lib.Float32Codec()
-    codecs = [self._codec if c else raw_codec for c in compressed]
-    drop = self._on_off_grid == 'drop'  # Python values.
+    codecs = self._codecs(compressed)
     num_compressed_params = sum(
         s.shape.num_elements() for s, c in zip(specs, compressed) if c
     )
 
-    # Checks run inside a tf.function: directly in a TFF computation an
-    # assertion is silently dropped.
-    @tff.tensorflow.computation(value_type, weight_type)
-    @tf.function
-    def encode(value, weight):
-      tensors = _flatten(value)
-      num_off_grid = [c.num_off_grid(x) for c, x in zip(codecs, tensors)]
-      off_grid = tf.add_n([tf.constant(0, tf.int64)] + num_off_grid) > 0
-      if drop:
-        weight = tf.where(off_grid, tf.zeros_like(weight), weight)
-      else:
-        checks = [
-            _check_on_grid(n, spec, self._codec)
-            for n, spec in zip(num_off_grid, specs)
-        ]
-        with tf.control_dependencies(checks):
-          weight = tf.identity(weight)
-      payload = [c.encode(x) for c, x in zip(codecs, tensors)]
-      return (payload, weight), tf.cast(off_grid, tf.int32)
-
+    encode = self.create_encode(value_type, weight_type)
     message_type = encode.type_signature.result[0]
 
     @tff.tensorflow.computation
@@ -209,13 +188,54 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
       mean, measurements = tff.federated_aggregate(
           messages, zero(), accumulate, merge, report
       )
-      if drop:
+      if self._on_off_grid == 'drop':  # Python values.
         measurements = tff.federated_map(
             _add_num_dropped, (measurements, tff.federated_sum(off_grid))
         )
       return tff.templates.MeasuredProcessOutput(state, mean, measurements)
 
     return tff.templates.AggregationProcess(init_fn, next_fn)
+
+  def create_encode(
+      self, value_type: tff.Type, weight_type: tff.Type
+  ) -> tff.Computation:
+    """Creates the computation that makes a client's message.
+
+    Args:
+      value_type: As in `create`.
+      weight_type: As in `create`.
+
+    Returns:
+      A `tff.Computation` from `<value, weight>` to `<message, off_grid>`. The
+      message is what enters `tff.federated_aggregate`: the payloads in the
+      order of `value_type`, and the weight. `off_grid` is an int32, 1 if the
+      codec can't represent the value.
+    """
+    specs = _tensor_specs(value_type)
+    codecs = self._codecs(self._compressed_tensors(specs))
+    drop = self._on_off_grid == 'drop'  # Python values.
+
+    # Checks run inside a tf.function: directly in a TFF computation an
+    # assertion is silently dropped.
+    @tff.tensorflow.computation(value_type, weight_type)
+    @tf.function
+    def encode(value, weight):
+      tensors = _flatten(value)
+      num_off_grid = [c.num_off_grid(x) for c, x in zip(codecs, tensors)]
+      off_grid = tf.add_n([tf.constant(0, tf.int64)] + num_off_grid) > 0
+      if drop:
+        weight = tf.where(off_grid, tf.zeros_like(weight), weight)
+      else:
+        checks = [
+            _check_on_grid(n, spec, self._codec)
+            for n, spec in zip(num_off_grid, specs)
+        ]
+        with tf.control_dependencies(checks):
+          weight = tf.identity(weight)
+      payload = [c.encode(x) for c, x in zip(codecs, tensors)]
+      return (payload, weight), tf.cast(off_grid, tf.int32)
+
+    return encode
 
   def _compressed_tensors(self, specs):
     """Returns one bool for each of `specs`."""
@@ -227,6 +247,11 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
           f' {len(specs)} tensors of the value, got {len(self._is_compressed)}.'
       )
     return list(self._is_compressed)
+
+  def _codecs(self, compressed):
+    """Returns the codec of each tensor."""
+    raw_codec = codec_lib.Float32Codec()
+    return [self._codec if c else raw_codec for c in compressed]
 
 
 def _tensor_specs(value_type):

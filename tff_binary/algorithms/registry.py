@@ -18,7 +18,11 @@ imported, so that programs offer every hyper-parameter as a flag at once.
 """
 
 import dataclasses
+import numbers
 from typing import Any, Callable, Optional
+
+# NumPy's scalars are numbers as well.
+_NUMBERS = {float: numbers.Real, int: numbers.Integral}
 
 
 def hyperparameter(
@@ -65,8 +69,8 @@ class Hyperparameters:
     for field in dataclasses.fields(self):
       value = getattr(self, field.name)
       kind = type(field.default)
-      if kind is float and type(value) is int:
-        value = float(value)
+      if isinstance(value, _NUMBERS.get(kind, ())) and type(value) is not bool:
+        value = kind(value)
         object.__setattr__(self, field.name, value)
       if not (type(value) is kind and _in_range(value, field.metadata)):
         raise ValueError(

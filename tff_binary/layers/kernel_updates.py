@@ -29,10 +29,9 @@ import numpy as np
 import tensorflow as tf
 
 from tff_binary.layers import kernels
+from tff_binary.layers import learnable_binarization
 from tff_binary.ops import binarize
 from tff_binary.ops import seeds
-
-_FLOOR = 1e-8  # Of the step size, so that it stays a positive number.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Options:
       update, without a gradient, as in the paper's section 4.
     clamp_step_size: Whether the learned step size is kept within
       `[min_step_size, max_step_size]`, without a gradient outside, as in the
-      authors' code; otherwise it is only kept above 1e-8.
+      authors' code.
     min_step_size: The lower end of the clamp, the authors' value.
     max_step_size: The upper end of the clamp, the authors' value.
     seed: An integer in [0, 2**31) that determines the noise of the layer.
@@ -60,8 +59,8 @@ class Options:
   seed: int = 0
 
   def __post_init__(self):
-    if not (math.isfinite(self.rho) and self.rho >= 0):
-      raise ValueError(f'rho must be finite and >= 0, got {self.rho}')
+    if not 0 <= self.rho <= 100:
+      raise ValueError(f'rho must be in [0, 100], got {self.rho}')
     if self.step_size not in ('learned', 'max_norm'):
       raise ValueError(
           f"step_size must be 'learned' or 'max_norm', got {self.step_size!r}"
@@ -131,25 +130,28 @@ class KernelUpdate:
   def start_binarizing(self):
     """Ends the full-precision warm-up, with alpha' of equation 13."""
     mean = binarize.initial_step_size(self.kernel - self.anchor)
-    self.step_base.assign(tf.maximum(mean, _FLOOR))
+    floor = learnable_binarization.STEP_SIZE_FLOOR
+    self.step_base.assign(tf.maximum(mean, floor))
 
   def is_binarizing(self):
     """Returns a bool scalar: whether the full-precision warm-up is over."""
     return self.step_base > 0.0
 
   def step_size(self):
-    """Returns alpha, a scalar tensor of the kernel's dtype (eq. 10)."""
+    """Returns alpha, a scalar; 0 while all of the update is zero (eq. 10)."""
+    update = self.kernel - self.anchor
     options = self._options
     if options.step_size == 'max_norm':
-      return tf.stop_gradient(binarize.max_norm(self.kernel - self.anchor))
+      return tf.stop_gradient(binarize.max_norm(update))
     step_size = binarize.learned_step_size(
         self.step_base, self.step_exponent, options.rho
     )
     if options.clamp_step_size:
-      return tf.clip_by_value(
+      step_size = tf.clip_by_value(
           step_size, options.min_step_size, options.max_step_size
       )
-    return tf.maximum(step_size, _FLOOR)
+    is_zero = tf.reduce_all(tf.equal(update, 0.0))
+    return tf.where(is_zero, tf.zeros_like(step_size), step_size)
 
   def effective_kernel(self):
     """Returns the kernel to compute with, a tensor of the kernel's shape.
@@ -224,7 +226,7 @@ def convert(model, wrap, is_compressed, options):
   return converted
 
 
-def _converted(model):
+def _require_updates(model):
   found = updates(model)
   if not found:
     raise ValueError(
@@ -237,7 +239,7 @@ def start_binarizing(model):
   """Ends the full-precision warm-up of a converted model.
 
   The step size of each kernel becomes the mean absolute entry of its update
-  (eq. 13).
+  (eq. 13). Kernels that are past their warm-up remain as they are.
 
   Args:
     model: A model converted by `keras_wrapper` or `tfmot_quantizer`.
@@ -245,8 +247,9 @@ def start_binarizing(model):
   Raises:
     ValueError: If `model` has no binarized kernel.
   """
-  for update in _converted(model):
-    update.start_binarizing()
+  for update in _require_updates(model):
+    if not update.is_binarizing():
+      update.start_binarizing()
 
 
 class WarmUp(tf.keras.callbacks.Callback):
@@ -279,7 +282,7 @@ class WarmUp(tf.keras.callbacks.Callback):
   def on_train_begin(self, logs=None):
     del logs
     if self.model.built:  # Otherwise the first step builds it.
-      _converted(self.model)
+      _require_updates(self.model)
     self._waiting = True
     self._last = self._steps
     if self._last is None:
@@ -289,15 +292,15 @@ class WarmUp(tf.keras.callbacks.Callback):
             'warmup_steps, or fit a steps_per_epoch'
         )
       total = self.params['epochs'] * self.params['steps']
-      self._last = math.floor(self._ratio * total)
+      # The ratio is a decimal number: 0.29 * 100 is below 29 in float64.
+      self._last = math.floor(self._ratio * total + 1e-6)
       if self._ratio > 0:
         self._last = max(self._last, 1)
 
   def on_train_batch_begin(self, batch, logs=None):
     del batch, logs
     if self._waiting and self.model.optimizer.iterations >= self._last:
-      if not all(u.is_binarizing() for u in _converted(self.model)):
-        start_binarizing(self.model)
+      start_binarizing(self.model)
       self._waiting = False
 
   def on_train_end(self, logs=None):
@@ -318,7 +321,10 @@ def strip(model):
   Raises:
     ValueError: If `model` has no binarized kernel.
   """
-  effective = {u.kernel.ref(): u.effective_kernel() for u in _converted(model)}
+  effective = {
+      update.kernel.ref(): update.effective_kernel()
+      for update in _require_updates(model)
+  }
 
   def is_nested(layer):
     return isinstance(layer, tf.keras.Model) and updates(layer)

@@ -22,7 +22,7 @@ import tensorflow as tf
 
 
 def is_kernel(variable):
-  """Returns whether `variable` has rank >= 2: the default of `is_compressed`."""
+  """The default of `is_compressed`: whether `variable` has rank >= 2."""
   return len(variable.shape) >= 2
 
 
@@ -53,7 +53,7 @@ def find(layer, is_compressed=is_kernel):
   }
   # Replacing a kernel under one of two names would leave the other in use.
   names = collections.Counter(variable.ref() for variable in found.values())
-  return {path: v for path, v in found.items() if names[v.ref()] == 1}
+  return {path: v for path, v in found.items() if names[v.ref()] < 2}
 
 
 def get(layer, path):
@@ -185,8 +185,8 @@ def wrap_kernels(model, wrap, is_compressed=is_kernel):
     ]
     if missed:
       raise ValueError(
-          f'layer {layer.name!r} of type {type(layer).__name__} has kernels out '
-          f'of reach: {", ".join(missed)}. Within reach are the attributes of '
+          f'layer {layer.name!r} of type {type(layer).__name__} has kernels '
+          f'out of reach: {", ".join(missed)}. Within reach are the attributes of '
           'the layers of a Sequential or functional model and of the cells of '
           'recurrent layers. Exclude other kernels with is_compressed, or '
           'convert a nested model before it is nested.'

@@ -66,19 +66,15 @@ class LearnableBinarizationQuantizer(
           f'layer {wrapped.name!r} computes in {wrapped.compute_dtype}; TFMOT '
           'has no mixed precision, keras_wrapper.binarize_updates has'
       )
-    candidates = [
-        variable
-        for variable in wrapped.weights
-        if variable.name.split('/')[-1].split(':')[0] == name
+    found = [
+        v for v in wrapped.weights if f'/{v.name}'.endswith(f'/{name}:0')
     ]
-    if len(candidates) != 1:
+    if len(found) != 1:
       raise ValueError(
           f'layer {wrapped.name!r} must have one variable named {name!r}, got '
-          f'{len(candidates)}'
+          f'{len(found)}'
       )
-    update = kernel_updates.KernelUpdate(
-        candidates[0], layer, name, self._options
-    )
+    update = kernel_updates.KernelUpdate(found[0], layer, name, self._options)
     return {'update': update}
 
   def __call__(self, inputs, training, weights, **kwargs):

@@ -25,6 +25,7 @@ updates of TFF's own client work have the opposite sign.
 import collections
 from collections.abc import Callable, Sequence
 import dataclasses
+import numbers
 from typing import Optional
 
 import numpy as np
@@ -60,8 +61,9 @@ class LocalTraining:
   def __post_init__(self):
     for name in ('local_epochs', 'batch_size'):
       value = getattr(self, name)
-      if not isinstance(value, int) or value < 1:
+      if not isinstance(value, numbers.Integral) or value < 1:
         raise ValueError(f'{name} must be an integer >= 1, got {value!r}.')
+      object.__setattr__(self, name, int(value))  # NumPy's integers, too.
     if self.optimizer is None:
       object.__setattr__(
           self,

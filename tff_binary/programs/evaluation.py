@@ -49,6 +49,7 @@ def build_evaluation(
         'test must hold at least one example and as many labels, got'
         f' {num_examples} examples and {len(labels)} labels'
     )
+  labels = np.asarray(labels, np.int64)
   num_batches = math.ceil(num_examples / max_batch_size)
   indices = np.arange(num_batches * math.ceil(num_examples / num_batches))
   weights = (indices < num_examples).astype(np.float32)
@@ -65,7 +66,7 @@ def build_evaluation(
       features = preprocess_fn(features)
     logits = tf.cast(model(features, training=False), tf.float32)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-    predictions = tf.argmax(logits, axis=-1, output_type=labels.dtype)
+    predictions = tf.argmax(logits, axis=-1)
     correct = tf.cast(tf.equal(predictions, labels), tf.float32)
     # A multiplication would spread a NaN of the padding.
     losses = tf.where(weights > 0.0, losses, 0.0)

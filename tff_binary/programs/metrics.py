@@ -11,18 +11,14 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The metrics of every round: metrics.csv, TensorBoard, result.json.
+"""The metrics of every round, metrics.csv, and their summary, result.json.
 
-`tff.program.CSVFileReleaseManager` sorts its columns by name, so that their
-order would not be the documented one; TensorBoard's manager is TFF's.
+Not by `tff.program.CSVFileReleaseManager`, which sorts the columns by name.
 """
 
 import csv
 import statistics
 
-import tensorflow_federated as tff
-
-from tff_binary.programs import checkpoints
 from tff_binary.programs import run_folder
 
 # Bytes are summed over the round's clients, bits per parameter averaged over
@@ -91,33 +87,29 @@ class History:
         round's row and its checkpoint has left one row too many.
     """
     self._path = path
-    self._tensorboard = tff.program.TensorBoardReleaseManager(
-        path / 'tensorboard'
-    )
     self.rows = read_history(path)[:rounds_done]
 
   def append(self, row):
-    """Adds a round and writes it.
+    """Adds a round and writes metrics.csv.
 
     Args:
       row: A dict by column, without `best_test_accuracy`; what is missing
         stays empty.
+
+    Returns:
+      The complete row.
     """
-    self.rows.append({**dict.fromkeys(COLUMNS), **row})
-    self.rows[-1]['best_test_accuracy'] = max(
-        _accuracies(self.rows), default=None
-    )
+    row = {**dict.fromkeys(COLUMNS), **row}
+    self.rows.append(row)
+    row['best_test_accuracy'] = max(_accuracies(self.rows), default=None)
     # Written as a whole: it cannot end in half a row, and never disagrees with
     # the rows in memory.
     with run_folder.atomic_write(self._path / _CSV) as path:
       with open(path, 'w', newline='') as file:
-        writer = csv.DictWriter(file, self.rows[-1], lineterminator='\n')
+        writer = csv.DictWriter(file, row, lineterminator='\n')
         writer.writeheader()
         writer.writerows(self.rows)
-    measured = {k: v for k, v in self.rows[-1].items() if v is not None}
-    checkpoints.wait_for(
-        self._tensorboard.release(measured, measured.pop('round_num'))
-    )
+    return row
 
 
 def _accuracies(rows):

@@ -17,6 +17,12 @@ import time
 
 import tqdm
 
+_SHOWN = {
+    'loss': 'train_loss',
+    'accuracy': 'test_accuracy',
+    'best': 'best_test_accuracy',
+}
+
 
 class Progress:
   """Shows rounds as they finish, and where the run has stopped.
@@ -79,8 +85,8 @@ class Progress:
       row: The round's metrics, a dict by column name.
     """
     shown = {
-        name: f'{row[name]:.4f}'
-        for name in ('train_loss', 'test_accuracy', 'best_test_accuracy')
+        label: f'{row[name]:.4f}'
+        for label, name in _SHOWN.items()
         if row.get(name) is not None
     }
     self._rounds_done = row['round_num']
@@ -90,7 +96,7 @@ class Progress:
       return
     self.message(
         f'round {row["round_num"]}/{self._rounds}: '
-        + ''.join(f'{name} {value}, ' for name, value in shown.items())
+        + ''.join(f'{label} {value}, ' for label, value in shown.items())
         + f'{row["round_seconds"]:.2f} s, {self._time_left()} left'
     )
 

@@ -21,6 +21,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import subprocess
 import sys
 
@@ -186,10 +187,10 @@ def _read_json(path):
 
 def is_disk_full(error):
   """Returns whether an exception says, in any form, that the disk is full."""
-  # TensorFlow and HDF5 only pass on the system's message.
-  return (
-      getattr(error, 'errno', None) in (errno.ENOSPC, errno.EDQUOT)
-      or os.strerror(errno.ENOSPC).lower() in str(error).lower()
+  # TensorFlow and HDF5 only pass on the system's message, NumPy not even that.
+  return getattr(error, 'errno', None) in (errno.ENOSPC, errno.EDQUOT) or any(
+      re.search(pattern, str(error), re.IGNORECASE)
+      for pattern in (os.strerror(errno.ENOSPC), r'requested and \d+ written')
   )
 
 

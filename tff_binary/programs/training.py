@@ -13,10 +13,10 @@
 # limitations under the License.
 """Trains a user's Keras model on a user's arrays, with resume."""
 
+import atexit
 from collections.abc import Callable, Mapping, Sequence
 import contextlib
 import dataclasses
-import functools
 import hashlib
 import numbers
 import shutil
@@ -37,6 +37,12 @@ from tff_binary.programs import metrics
 from tff_binary.programs import progress as progress_lib
 from tff_binary.programs import run_folder
 from tff_binary.runtime import local
+
+from tensorflow_federated.python.core.impl.context_stack import set_default_context
+
+# TFF's default context goes, with a complaint, when Python is half gone already;
+# the worker that it may have started would stay.
+atexit.register(set_default_context.set_no_default_context)
 
 _Arrays = tuple[np.ndarray, np.ndarray]
 
@@ -195,7 +201,11 @@ def train(
     result = folder.read_result()
     if result is not None and result['rounds'] == rounds:
       if stream is not None:
-        print(f'{folder.path}: all {rounds} rounds are done', file=stream)
+        print(
+            f'{folder.path}: all {rounds} rounds are done; delete the folder to'
+            ' train anew',
+            file=stream,
+        )
       model.load_weights(folder.path / result['model'])
       return TrainingResult(model, metrics.read_history(folder.path), result)
 
@@ -297,6 +307,7 @@ def _train_rounds(
       )
   )
   history = metrics.History(path, rounds_done)
+  tensorboard = tff.program.TensorBoardReleaseManager(path / 'tensorboard')
   next_round = tff.simulation.compose_dataset_computation_with_learning_process(
       store.dataset_computation, process
   ).next
@@ -306,8 +317,8 @@ def _train_rounds(
   progress.start(rounds_done)
   for round_num in range(rounds_done + 1, rounds + 1):
     start = time.monotonic()
-    state, measured = next_round(state, sample(round_num, clients_per_round))
-    row = {'round_num': round_num, **learning.round_metrics(measured)}
+    state, output = next_round(state, sample(round_num, clients_per_round))
+    row = {'round_num': round_num, **learning.round_metrics(output)}
     row['round_seconds'] = time.monotonic() - start
     if row['num_examples'] == 0:
       progress.message(
@@ -320,9 +331,11 @@ def _train_rounds(
       row.update(evaluate())
       row['eval_seconds'] = time.monotonic() - start
     # The row first: a checkpoint without its row could not be made up for.
-    history.append(row)
+    row = history.append(row)
     saved.save(state, round_num)
-    progress.update(history.rows[-1])
+    measured = {k: v for k, v in row.items() if v is not None}
+    checkpoints.wait_for(tensorboard.release(measured, round_num))
+    progress.update(row)
   process.get_model_weights(state).assign_weights_to(model)
   return history.rows
 

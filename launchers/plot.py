@@ -1,0 +1,55 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+r"""Draws the accuracy of runs against rounds and against uplink megabytes.
+
+python -m launchers.plot --output=curves.png --labels=FedAvg,FedBAT \
+    runs/fedavg runs/fedbat
+"""
+
+import os
+
+from absl import flags
+
+from launchers import cli
+from tff_binary.programs import curves
+
+_OUTPUT = flags.DEFINE_string('output', 'curves.png', 'The PNG file to write.')
+_LABELS = flags.DEFINE_list(
+    'labels', None, 'A label for each run; the names of their folders if unset.'
+)
+
+
+def main(argv):
+  folders = argv[1:]
+  if not folders:
+    raise cli.UsageError('name at least one folder of a run')
+  labels = _LABELS.value or [
+      os.path.basename(os.path.normpath(folder)) for folder in folders
+  ]
+  if len(labels) != len(folders):
+    raise cli.UsageError(
+        f'--labels must hold one label for each of the {len(folders)} runs, got'
+        f' {len(labels)}'
+    )
+  if len(set(labels)) != len(labels):
+    raise cli.UsageError(
+        f'--labels must tell the runs apart, got {", ".join(labels)}'
+    )
+  with cli.errors_named_by_flags():
+    curves.plot_curves(dict(zip(labels, folders)), _OUTPUT.value)
+  print(_OUTPUT.value)
+
+
+if __name__ == '__main__':
+  cli.run(main)

@@ -1,0 +1,128 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Tests of what every registered algorithm must do."""
+
+import functools
+import gc
+
+from absl.testing import parameterized
+import numpy as np
+import psutil
+import tensorflow as tf
+
+from tests.tff_binary import tiny
+from tff_binary import algorithms
+from tff_binary import learning
+
+
+def _wide_model():
+  """Weights of 1 MB, so that a copy that is left behind shows."""
+  dense = lambda units, seed: tf.keras.layers.Dense(
+      units, kernel_initializer=tf.keras.initializers.GlorotUniform(seed)
+  )
+  return tf.keras.Sequential([
+      tf.keras.Input((tiny.NUM_FEATURES,)),
+      dense(512, 1),
+      tf.keras.layers.ReLU(),
+      dense(502, 2),
+      dense(tiny.NUM_CLASSES, 3),
+  ])
+
+
+def _build(name):
+  """Returns a process and the types of all that it aggregates."""
+  with tiny.aggregated_types() as types:
+    process = algorithms.get(name).build(
+        learning.keras_model_fn(_wide_model, tiny.element_spec()),
+        local_training=learning.LocalTraining(local_epochs=2, batch_size=8),
+        seed=3,
+    )
+  return process, types
+
+
+_cached_build = functools.lru_cache(maxsize=None)(_build)
+
+
+def _train(process, num_rounds=2):
+  """Returns the weights after some rounds, and the metrics of each."""
+  state, rows = process.initialize(), []
+  for _ in range(num_rounds):
+    output = process.next(state, [tiny.client(12, 0), tiny.client(5, 1)])
+    state = output.state
+    rows.append(learning.round_metrics(output.metrics))
+  return process.get_model_weights(state), rows
+
+
+def _resident_megabytes():
+  """Returns the memory of this process and of TFF's worker."""
+  gc.collect()
+  processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
+  return np.array([
+      sum(p.memory_info().rss for p in processes if p.name() == 'worker_binary'),
+      psutil.Process().memory_info().rss,
+  ]) / 1e6
+
+
+class AlgorithmsTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters(*algorithms.names())
+  def test_trains_and_reports_what_it_sends(self, name):
+    process, types = _cached_build(name)
+    initial, _ = _train(process, num_rounds=0)
+    weights, rows = _train(process)
+    for w, w0 in zip(weights.trainable, initial.trainable):
+      self.assertAllEqual(np.isfinite(w), np.ones_like(w, bool))
+      self.assertNotAllEqual(w, w0)
+    num_compressed = sum(w.size for w in weights.trainable if w.ndim >= 2)
+    num_bytes = sum(map(tiny.num_bytes, types))
+    for row in rows:
+      self.assertTrue(np.isfinite(row['train_loss']))
+      self.assertEqual(row['num_clients'], 2)
+      self.assertEqual(row['num_examples'], 2 * (12 + 5))
+      self.assertEqual(row['uplink_bytes'], 2 * num_bytes)
+      self.assertAllClose(
+          row['uplink_bits_per_param_total'] * num_compressed, 8 * num_bytes
+      )
+      self.assertLessEqual(
+          row['uplink_bits_per_param'], row['uplink_bits_per_param_total']
+      )
+      # The weights themselves and the number of the round.
+      self.assertGreaterEqual(
+          row['downlink_bytes'], 2 * row['downlink_bits_per_param'] / 8
+      )
+
+  @parameterized.parameters(*algorithms.names())
+  def test_is_a_function_of_the_seed(self, name):
+    weights, rows = _train(_cached_build(name)[0])
+    other_weights, other_rows = _train(_build(name)[0])
+    self.assertEqual(rows, other_rows)
+    for w, v in zip(weights.trainable, other_weights.trainable):
+      self.assertAllEqual(w, v)
+
+  @parameterized.parameters(*algorithms.names())
+  def test_memory_does_not_grow_with_the_rounds(self, name):
+    # A round has two clients: it makes and frees at least six copies of the
+    # weights of 1 MB. The bound catches one of them that stays, in either
+    # process, and leaves room for the worker's fragmented heap (0.3 MB a round
+    # at most).
+    process, _ = _cached_build(name)
+    _train(process, num_rounds=20)
+    before = _resident_megabytes()
+    self.assertAllGreater(before, 50.0)  # The worker was found.
+    _train(process, num_rounds=60)
+    self.assertAllLess(_resident_megabytes() - before, 45.0)
+
+
+if __name__ == '__main__':
+  tf.test.main()

@@ -1,0 +1,100 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Tests for finalizers."""
+
+import collections
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from tff_binary.learning import finalizers
+
+_KERNEL = tff.TensorType(np.float32, [2])
+_WEIGHTS_TYPE = tff.to_type(
+    # Non-trainable: a moving statistic, a counter, another statistic.
+    tff.learning.models.ModelWeights(
+        [_KERNEL], [_KERNEL, tff.TensorType(np.int32), _KERNEL]
+    )
+)
+_UPDATE_TYPE = tff.to_type(
+    collections.OrderedDict(
+        trainable=[_KERNEL], non_trainable=[_KERNEL, _KERNEL]
+    )
+)
+
+
+def _weights():
+  return tff.learning.models.ModelWeights(
+      [np.float32([1.0, 2.0])],
+      [np.float32([3.0, 4.0]), np.int32(5), np.float32([6.0, 7.0])],
+  )
+
+
+def _update(trainable, first=(0.0, 0.0), second=(0.0, 0.0)):
+  return collections.OrderedDict(
+      trainable=[np.float32(trainable)],
+      non_trainable=[np.float32(first), np.float32(second)],
+  )
+
+
+def _build(server_optimizer=None):
+  return finalizers.build_model_update_finalizer(
+      _WEIGHTS_TYPE, _UPDATE_TYPE, server_optimizer
+  )
+
+
+class FinalizersTest(tf.test.TestCase):
+
+  def test_adds_the_update_to_both_halves(self):
+    process = _build()
+    output = process.next(
+        process.initialize(),
+        _weights(),
+        _update([0.5, -0.5], [10.0, 20.0], [30.0, 40.0]),
+    )
+    self.assertAllEqual(output.result.trainable, [[1.5, 1.5]])
+    moving, counter, other = output.result.non_trainable
+    self.assertAllEqual(moving, [13.0, 24.0])
+    self.assertEqual(counter, 5)
+    self.assertAllEqual(other, [36.0, 47.0])
+
+  def test_momentum_accumulates_on_the_trainable_half_alone(self):
+    process = _build(tff.learning.optimizers.build_sgdm(0.5, momentum=0.9))
+    state, weights = process.initialize(), _weights()
+    update = _update([1.0, -2.0], [1.0, 1.0])
+    for _ in range(2):
+      output = process.next(state, weights, update)
+      state, weights = output.state, output.result
+    # Steps of 0.5 and of 0.5 * (1 + 0.9).
+    self.assertAllClose(
+        weights.trainable[0], [1.0 + 0.5 * 2.9, 2.0 - 1.0 * 2.9]
+    )
+    self.assertAllEqual(weights.non_trainable[0], [5.0, 6.0])
+
+  def test_zero_update_changes_neither_weights_nor_optimizer(self):
+    # Momentum alone would move the weights, and Adam's counter advance.
+    process = _build(tff.learning.optimizers.build_adam(0.1))
+    first = process.next(process.initialize(), _weights(), _update([1.0, -2.0]))
+    second = process.next(first.state, first.result, _update([0.0, 0.0]))
+    tf.nest.map_structure(self.assertAllEqual, second.state, first.state)
+    tf.nest.map_structure(self.assertAllEqual, second.result, first.result)
+    third = process.next(
+        second.state, second.result, _update([0.0, 0.0], second=[1.0, 0.0])
+    )
+    self.assertNotAllEqual(third.result.trainable, first.result.trainable)
+
+
+if __name__ == '__main__':
+  tf.test.main()

@@ -1,0 +1,269 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Tests for process."""
+
+import collections
+import functools
+import tempfile
+from unittest import mock
+
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from tasks import models
+from tests.tff_binary import tiny
+from tff_binary import aggregators
+from tff_binary import algorithms
+from tff_binary import layers
+from tff_binary import learning
+from tff_binary import wire
+
+@functools.lru_cache(maxsize=None)
+def _process(
+    name='fedbat',
+    build_model=tiny.batch_norm_model,
+    features_shape=(tiny.NUM_FEATURES,),
+):
+  """A process, its client work and the types of all that it aggregates."""
+  spec = tiny.element_spec(features_shape)
+  with tiny.aggregated_types() as types, mock.patch.object(
+      tff.learning.templates,
+      'compose_learning_process',
+      wraps=tff.learning.templates.compose_learning_process,
+  ) as compose:
+    process = algorithms.get(name).build(
+        learning.keras_model_fn(build_model, spec),
+        local_training=learning.LocalTraining(local_epochs=2, batch_size=4),
+    )
+  client_work = compose.call_args.args[2]
+  return process, client_work, types
+
+
+def _run(process, clients, state=None):
+  output = process.next(
+      process.initialize() if state is None else state, clients
+  )
+  return process.get_model_weights(output.state), output
+
+
+def _build_payloads(client_work, codec):
+  """The clients' half of a round: a TFF computation that returns messages."""
+  result_type = client_work.next.type_signature.result.result.member
+  encodings = collections.OrderedDict()
+  for half, factory in (
+      ('trainable', aggregators.PackedMeanFactory(codec)),
+      ('non_trainable', aggregators.PackedMeanFactory(wire.Float32Codec())),
+  ):
+    if len(result_type.update[half]):  # pylint: disable=g-explicit-length-test
+      encodings[half] = factory.create_encode(
+          result_type.update[half], result_type.update_weight
+      )
+
+  @tff.federated_computation(client_work.next.type_signature.parameter)
+  def payloads(args):
+    result = client_work.next(*args).result
+    return [
+        tff.federated_map(
+            encode, (result.update[half], result.update_weight)
+        )[0]
+        for half, encode in encodings.items()
+    ]
+
+  return payloads
+
+
+def _image_client(client_id, num_examples):
+  random = np.random.RandomState(client_id)
+  return learning.client_dataset(
+      random.rand(num_examples, 28, 28, 1).astype(np.float32),
+      random.randint(10, size=num_examples).astype(np.int32),
+      client_id,
+  )
+
+
+class BytesTest(tf.test.TestCase, parameterized.TestCase):
+
+  def _run_and_check_bytes(self, name, codec, clients, *args):
+    """Returns the kernels, the other tensors, metrics and their bytes."""
+    process, client_work, types = _process(name, *args)
+    payloads = _build_payloads(client_work, codec)
+    # The computation sends exactly what the process sends.
+    self.assertEqual(
+        [message.member for message in payloads.type_signature.result], types
+    )
+    state = process.initialize()
+    weights = process.get_model_weights(state)
+    messages = payloads(0, [weights] * len(clients), clients)
+    metrics = process.next(state, clients).metrics
+    row = learning.round_metrics(metrics)
+    self.assertEqual(
+        row['uplink_bytes'],
+        sum(np.asarray(x).nbytes for x in tf.nest.flatten(messages)),
+    )
+    return weights, metrics['aggregator']['trainable'], row
+
+  @parameterized.named_parameters(
+      ('fedavg', 'fedavg', wire.Float32Codec(), tiny.dense_model, 4 * 45),
+      # 30 and 15 bits, and two step sizes.
+      ('fedbat', 'fedbat', wire.BinaryCodec(), tiny.batch_norm_model, 4 + 2 + 8),
+  )
+  def test_reported_bytes_are_those_of_the_payloads(
+      self, name, codec, build_model, kernel_bytes
+  ):
+    clients = [tiny.client(5, 0), tiny.client(0, 1), tiny.client(9, 2)]
+    weights, measured, row = self._run_and_check_bytes(
+        name, codec, clients, build_model
+    )
+    self.assertEqual(
+        measured['compressed_uplink_bytes'], len(clients) * kernel_bytes
+    )
+    self.assertAllClose(row['uplink_bits_per_param'], 8 * kernel_bytes / 45)
+    others = sum(
+        w.size for w in weights.trainable + weights.non_trainable if w.ndim == 1
+    )
+    # Each of the two aggregations is sent the client's weight.
+    num_aggregations = 2 if weights.non_trainable else 1
+    self.assertEqual(
+        row['uplink_bytes'],
+        len(clients) * (kernel_bytes + 4 * others + 4 * num_aggregations),
+    )
+
+  def test_bytes_of_the_cnn_of_the_paper(self):
+    weights, measured, row = self._run_and_check_bytes(
+        'fedbat',
+        wire.BinaryCodec(),
+        [_image_client(0, 2), _image_client(1, 3)],
+        models.fedbat_cnn,
+        (28, 28, 1),
+    )
+    kernels = [w for w in weights.trainable if w.ndim >= 2]
+    self.assertLen(kernels, 5)
+    self.assertEqual(sum(w.size for w in kernels), 389_920)
+    # 389,920 bits and 5 step sizes.
+    self.assertEqual(389_920 // 8 + 5 * 4, 48_760)
+    self.assertEqual(measured['compressed_uplink_bytes'], 2 * 48_760)
+    self.assertEqual(f"{row['uplink_bits_per_param']:.4f}", '1.0004')
+    # gamma, beta and two moving statistics of 480 channels, two weights.
+    self.assertEqual(row['uplink_bytes'], 2 * (48_760 + 4 * 4 * 480 + 2 * 4))
+    self.assertEqual(f"{row['uplink_bits_per_param_total']:.3f}", '1.158')
+
+
+class RoundTest(tf.test.TestCase):
+
+  def test_server_adds_the_weighted_mean_to_weights_and_statistics(self):
+    process, _, _ = _process()
+    client = tiny.EagerClient(
+        tiny.batch_norm_model,
+        build_weight_layer=layers.LearnableBinarization,
+        local_epochs=2,
+        batch_size=4,
+    )
+    clients = [tiny.client(5, 0), tiny.client(9, 1)]
+    weights, _ = _run(process, clients)
+    first, second = [client.train(c)[0] for c in clients]
+    expected = tf.nest.map_structure(
+        lambda u, v: (5 * u + 9 * v) / 14, first, second
+    )
+    for half in ('trainable', 'non_trainable'):
+      for new, old, mean in zip(
+          getattr(weights, half), getattr(client.weights, half), expected[half]
+      ):
+        self.assertAllClose(new - old, mean, rtol=1e-4, atol=1e-6)
+        self.assertNotAllEqual(new, old)
+
+  def test_non_finite_client_changes_nothing_but_its_count(self):
+    process, _, _ = _process()
+    clients = [tiny.client(5, 0), tiny.client(9, 2)]
+    broken = tiny.client(7, 1, num_nan=1)
+    weights, output = _run(process, clients)
+    other_weights, other_output = _run(
+        process, [clients[0], broken, clients[1]]
+    )
+    self.assertAllClose(weights.trainable, other_weights.trainable)
+    self.assertAllClose(weights.non_trainable, other_weights.non_trainable)
+    metrics = learning.round_metrics(output.metrics)
+    other_metrics = learning.round_metrics(other_output.metrics)
+    self.assertEqual(metrics['non_finite_clients'], 0)
+    self.assertEqual(other_metrics['non_finite_clients'], 1)
+    self.assertEqual(other_metrics['num_clients'], 3)
+    for name in ('num_examples', 'train_loss', 'clamped_step_sizes'):
+      self.assertAllClose(metrics[name], other_metrics[name])
+
+  def test_round_without_usable_client_counts_and_changes_nothing(self):
+    process, _, _ = _process()
+    before, output = _run(process, [tiny.client(9)])
+    after, last = _run(
+        process,
+        [tiny.client(0, 1), tiny.client(4, 2, num_nan=4)],
+        output.state,
+    )
+    tf.nest.map_structure(self.assertAllEqual, after, before)
+    self.assertEqual(output.state.client_work, 1)
+    self.assertEqual(last.state.client_work, 2)
+    metrics = learning.round_metrics(last.metrics)
+    self.assertEqual(metrics['num_examples'], 0)
+    self.assertEqual(metrics['non_finite_clients'], 1)
+
+  def test_data_from_a_store_give_the_same_round(self):
+    process, _, _ = _process()
+    clients = [tiny.arrays(n, seed=i) for i, n in enumerate([5, 0, 9])]
+    folder = self.enter_context(tempfile.TemporaryDirectory())
+    store = learning.ClientStore.write(folder, clients)
+    by_id = tff.simulation.compose_dataset_computation_with_learning_process(
+        store.dataset_computation, process
+    )
+    from_store = by_id.next(by_id.initialize(), [2, 1, 0])
+    _, output = _run(
+        process, [tiny.client(9, 2), tiny.client(0, 1), tiny.client(5, 0)]
+    )
+    tf.nest.map_structure(self.assertAllEqual, from_store.state, output.state)
+
+  def test_weights_fit_the_keras_model(self):
+    process, _, _ = _process()
+    state = process.initialize()
+    model = tiny.batch_norm_model()
+    initial = model.get_weights()
+    process.get_model_weights(state).assign_weights_to(model)
+    for w, w0 in zip(model.get_weights(), initial):
+      self.assertAllEqual(w, w0)
+    model.set_weights([w + 1.0 for w in initial])
+    weights = tff.learning.models.ModelWeights.from_model(model)
+    weights = tf.nest.map_structure(lambda v: v.numpy(), weights)
+    state = process.set_model_weights(state, weights)
+    for w, v in zip(
+        process.get_model_weights(state).trainable, weights.trainable
+    ):
+      self.assertAllEqual(w, v)
+
+
+class ErrorsTest(tf.test.TestCase):
+
+  def test_refuses_keras_model(self):
+    with self.assertRaisesRegex(TypeError, 'must return a tff.*keras_model_fn'):
+      algorithms.build_fedbat(tiny.dense_model)
+
+  def test_refuses_model_without_compressed_tensors(self):
+    with self.assertRaisesRegex(
+        ValueError, r"No trainable variable.*'dense/kernel:0', 'dense/bias:0'"
+    ):
+      algorithms.build_fedbat(
+          learning.keras_model_fn(tiny.dense_model, tiny.element_spec()),
+          is_compressed=lambda spec: False,
+      )
+
+
+if __name__ == '__main__':
+  tf.test.main()

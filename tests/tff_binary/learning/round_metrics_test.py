@@ -1,0 +1,102 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Tests for round_metrics."""
+
+import collections
+
+from absl.testing import absltest
+import numpy as np
+
+from tff_binary import learning
+
+
+def _packed_mean(num_clients, params, compressed, total, **kwargs):
+  return collections.OrderedDict(
+      num_clients=np.int32(num_clients),
+      num_compressed_params=np.int64(params),
+      compressed_uplink_bytes=np.int64(compressed),
+      uplink_bytes=np.int64(total),
+      **kwargs,
+  )
+
+
+def _metrics(trainable, non_trainable=None):
+  aggregator = collections.OrderedDict(trainable=trainable)
+  if non_trainable is not None:
+    aggregator['non_trainable'] = non_trainable
+  return collections.OrderedDict(
+      distributor=collections.OrderedDict(
+          downlink_bytes_per_client=np.int64(500),
+          compressed_downlink_bytes_per_client=np.int64(400),
+      ),
+      client_work=collections.OrderedDict(
+          train=collections.OrderedDict(
+              accuracy=np.float32(0.5),
+              loss=np.float32(1.25),
+              num_examples=np.int64(30),
+              num_batches=np.int64(3),
+              non_finite_clients=np.int32(1),
+          ),
+          downlink_bytes_per_client=np.int64(4),
+      ),
+      aggregator=aggregator,
+      finalizer=collections.OrderedDict(),
+  )
+
+
+class RoundMetricsTest(absltest.TestCase):
+
+  def test_values(self):
+    # 2 clients, 100 parameters: 13 bytes of bits and a step size each.
+    row = learning.round_metrics(
+        _metrics(
+            _packed_mean(2, 100, 2 * 17, 2 * 41),
+            _packed_mean(2, 0, 0, 2 * 24),
+        )
+    )
+    self.assertEqual(
+        row,
+        collections.OrderedDict(
+            train_accuracy=0.5,
+            train_loss=1.25,
+            num_clients=2,
+            num_examples=30,
+            num_batches=3,
+            non_finite_clients=1,
+            uplink_bytes=2 * 65,
+            downlink_bytes=2 * 504,
+            uplink_bits_per_param=1.36,
+            downlink_bits_per_param=32.0,
+            uplink_bits_per_param_total=5.2,
+            downlink_bits_per_param_total=40.32,
+        ),
+    )
+
+  def test_values_are_python_numbers(self):
+    row = learning.round_metrics(_metrics(_packed_mean(1, 8, 5, 9)))
+    self.assertEqual({type(v) for v in row.values()}, {int, float})
+
+  def test_finds_measurements_in_wrapping_factories(self):
+    inner = _packed_mean(1, 8, 5, 9, num_dropped_clients=np.int32(1))
+    wrapped = collections.OrderedDict(
+        zeroing=collections.OrderedDict(clipping=inner, clipped_count=0),
+        zeroed_count=np.int32(0),
+    )
+    row = learning.round_metrics(_metrics(wrapped))
+    self.assertEqual(row, learning.round_metrics(_metrics(inner)))
+    self.assertEqual(row['num_dropped_clients'], 1)
+
+
+if __name__ == '__main__':
+  absltest.main()

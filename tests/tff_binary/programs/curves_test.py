@@ -1,0 +1,63 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Tests of the plot of runs."""
+
+import pathlib
+
+from absl.testing import absltest
+
+from tff_binary.programs import curves
+from tff_binary.programs import metrics
+from tff_binary.programs import run_folder
+
+_PNG = b'\x89PNG\r\n'
+
+
+class CurvesTest(absltest.TestCase):
+
+  def setUp(self):
+    super().setUp()
+    self.path = pathlib.Path(self.create_tempdir().full_path)
+    self.png = self.path / 'curves.png'
+
+  def _run(self, name, accuracies):
+    path = self.path / name
+    path.mkdir()
+    history = metrics.History(path, 0)
+    for i, accuracy in enumerate(accuracies, start=1):
+      history.append(
+          {'round_num': i, 'uplink_bytes': 500_000, 'test_accuracy': accuracy}
+      )
+    return str(path)
+
+  def test_reads_evaluated_rounds_and_cumulative_megabytes(self):
+    folder = self._run('a', [None, 0.5, None, 0.75])
+    self.assertEqual(
+        curves._read_curve(folder), ((2, 4), (1.0, 2.0), (0.5, 0.75))
+    )
+
+  def test_draws_runs_of_different_lengths(self):
+    runs = {'A': self._run('a', [0.5, 0.6]), 'B': self._run('b', [0.7])}
+    curves.plot_curves(runs, self.png)
+    self.assertStartsWith(self.png.read_bytes(), _PNG)
+
+  def test_names_a_folder_without_accuracies(self):
+    for folder in (str(self.path / 'missing'), self._run('b', [None])):
+      with self.assertRaisesRegex(run_folder.RunFolderError, folder):
+        curves.plot_curves({'A': folder}, self.png)
+    self.assertFalse(self.png.exists())
+
+
+if __name__ == '__main__':
+  absltest.main()

@@ -1,0 +1,73 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Tests that chatter goes to the log and nothing else does."""
+
+import pathlib
+import subprocess
+import sys
+
+from absl.testing import absltest
+
+from tff_binary.programs import logs
+
+_PROGRAM = """
+import logging, os, sys, warnings
+import absl.logging
+import tensorflow as tf
+from tff_binary.programs import logs
+
+absl.logging.use_absl_handler()
+with logs.stderr_to(sys.argv[1]) as terminal:
+  os.write(2, b'native chatter\\n')
+  tf.get_logger().warning('TensorFlow chatter')
+  absl.logging.warning('absl chatter')
+  warnings.warn('warning chatter')
+  print('to stderr chatter', file=sys.stderr)
+  print('for the user', file=terminal)
+  print('result')
+os.write(2, b'native afterwards\\n')
+print('Python afterwards', file=sys.stderr)
+tf.get_logger().warning('logger afterwards')
+"""
+
+
+class LogsTest(absltest.TestCase):
+
+  def test_separates_chatter_from_messages(self):
+    log = self.create_tempfile().full_path
+    done = subprocess.run(
+        [sys.executable, '-c', _PROGRAM, log],
+        capture_output=True,
+        text=True,
+        env={'TF_CPP_MIN_LOG_LEVEL': '3', 'PYTHONPATH': '.'},
+    )
+    self.assertEqual(done.returncode, 0, done.stderr)
+    self.assertEqual(done.stdout, 'result\n')
+    self.assertNotIn('chatter', done.stderr)
+    for source in ('for the user', 'native', 'Python', 'logger'):
+      self.assertIn(source, done.stderr)
+    logged = pathlib.Path(log).read_text()
+    for source in ('native', 'TensorFlow', 'absl', 'warning', 'to stderr'):
+      self.assertIn(f'{source} chatter', logged)
+    self.assertNotIn('for the user', logged)
+
+  def test_tail_names_the_file_and_ends_with_its_end(self):
+    log = self.create_tempfile(content='\n'.join(map(str, range(100))))
+    lines = logs.tail(log.full_path).splitlines()
+    self.assertIn(log.full_path, lines[0])
+    self.assertEqual(lines[1:], [str(i) for i in range(80, 100)])
+
+
+if __name__ == '__main__':
+  absltest.main()

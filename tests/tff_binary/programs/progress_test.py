@@ -1,0 +1,83 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Tests of the progress display."""
+
+import io
+
+from absl.testing import absltest
+
+from tff_binary.programs import progress
+
+
+class _Terminal(io.StringIO):
+
+  def isatty(self):
+    return True
+
+
+_ROW = {
+    'round_num': 3,
+    'train_loss': 0.5,
+    'test_accuracy': 0.25,
+    'best_test_accuracy': 0.75,
+    'round_seconds': 2.0,
+}
+
+
+def _show(stream, row=_ROW, error=None):
+  with progress.Progress(stream, 10, 'more to come') as shown:
+    shown.start(2)
+    shown.update(row)
+    if error is not None:
+      raise error
+  return stream.getvalue()
+
+
+class ProgressTest(absltest.TestCase):
+
+  def test_one_line_a_round_without_a_terminal(self):
+    self.assertRegex(
+        _show(io.StringIO()),
+        r'^resuming after round 2\nround 3/10: loss 0\.5000, accuracy 0\.2500,'
+        r' best 0\.7500, 2\.00 s, 00:00 left\n$',
+    )
+
+  def test_leaves_out_what_was_not_measured(self):
+    row = {**_ROW, 'test_accuracy': None, 'best_test_accuracy': None}
+    self.assertNotIn('accuracy', _show(io.StringIO(), row))
+
+  def test_bar_on_a_terminal(self):
+    shown = _show(_Terminal())
+    self.assertIn('3/10', shown)
+    self.assertIn('accuracy=0.2500', shown)
+    self.assertIn('resuming after round 2', shown)
+    self.assertNotIn('round 3/10:', shown)
+
+  def test_says_where_it_stopped(self):
+    for stream in (io.StringIO(), _Terminal()):
+      with self.assertRaises(KeyboardInterrupt):
+        _show(stream, error=KeyboardInterrupt())
+      self.assertEndsWith(
+          stream.getvalue(), 'stopped after round 3; more to come\n'
+      )
+
+  def test_shows_nothing_without_a_stream(self):
+    with progress.Progress(None, 10, '') as shown:
+      shown.start(0)
+      shown.update(_ROW)
+      shown.message('text')
+
+
+if __name__ == '__main__':
+  absltest.main()

@@ -1,0 +1,130 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Tests of run folders."""
+
+import errno
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+from absl.testing import absltest
+from absl.testing import parameterized
+
+from tff_binary.programs import run_folder
+
+
+class RunFolderTest(parameterized.TestCase):
+
+  def setUp(self):
+    super().setUp()
+    self.path = pathlib.Path(self.create_tempdir().full_path) / 'run'
+
+  def test_takes_missing_and_empty_folders(self):
+    with run_folder.RunFolder(self.path):
+      self.assertTrue(self.path.is_dir())
+    with run_folder.RunFolder(self.path):
+      pass
+
+  def test_refuses_a_folder_of_something_else(self):
+    self.path.mkdir()
+    (self.path / 'thesis.tex').touch()
+    with self.assertRaisesRegex(run_folder.RunFolderError, 'has thesis.tex'):
+      run_folder.RunFolder(self.path).__enter__()
+    self.assertEqual(os.listdir(self.path), ['thesis.tex'])
+
+  def test_refuses_a_file(self):
+    self.path.touch()
+    with self.assertRaisesRegex(run_folder.RunFolderError, 'run: .*exists'):
+      run_folder.RunFolder(self.path).__enter__()
+
+  def test_locks_out_other_processes(self):
+    enter = (
+        'import sys; from tff_binary.programs import run_folder\n'
+        'run_folder.RunFolder(sys.argv[1]).__enter__()'
+    )
+    command = [sys.executable, '-c', enter, str(self.path)]
+    with run_folder.RunFolder(self.path):
+      second = subprocess.run(command, capture_output=True, text=True)
+    self.assertIn('another process is training in', second.stderr)
+    self.assertEqual(subprocess.run(command).returncode, 0)
+
+  def test_records_settings_and_environment(self):
+    with run_folder.RunFolder(self.path) as folder:
+      folder.update_settings({'flags': {'seed': 1}})
+    config = json.loads((self.path / 'config.json').read_text())
+    self.assertEqual(config['flags'], {'seed': 1})
+    self.assertIn('tensorflow', config['environment']['versions'])
+    self.assertIn('git_revision', config['environment'])
+
+  @parameterized.named_parameters(
+      ('value', {'seed': 2, 'rounds': 9}, '--seed was 1, now it is 2'),
+      ('fewer_rounds', {'seed': 1, 'rounds': 8}, '--rounds was 9.* go up'),
+      ('new', {'seed': 1, 'rounds': 9, 'x': 0}, '--x was null, now it is 0'),
+      ('gone', {'rounds': 9}, '--seed was 1, now it is null'),
+  )
+  def test_names_the_changed_setting(self, flags, message):
+    with run_folder.RunFolder(self.path) as folder:
+      folder.update_settings({'flags': {'seed': 1, 'rounds': 9}})
+      with self.assertRaisesRegex(run_folder.RunFolderError, message):
+        folder.update_settings({'flags': flags})
+
+  def test_lets_rounds_go_up_and_free_settings_change(self):
+    with run_folder.RunFolder(self.path) as folder:
+      for rounds, data_dir in ((9, 'a'), (10, 'b')):
+        folder.update_settings(
+            {'flags': {'rounds': rounds, 'data_dir': data_dir}}, ['data_dir']
+        )
+    config = json.loads((self.path / 'config.json').read_text())
+    self.assertEqual(config['flags'], {'rounds': 10, 'data_dir': 'b'})
+
+  def test_result_round_trips(self):
+    with run_folder.RunFolder(self.path) as folder:
+      self.assertIsNone(folder.read_result())
+      folder.write_result({'rounds': 3})
+      self.assertEqual(folder.read_result(), {'rounds': 3})
+
+  @parameterized.named_parameters(
+      ('errno', OSError(errno.ENOSPC, 'full')),
+      ('quota', OSError(errno.EDQUOT, 'full')),
+      ('tensorflow', RuntimeError('write failed: No space left on device')),
+      ('numpy', OSError('9216 requested and 4096 written')),
+  )
+  def test_names_the_folder_of_a_full_disk(self, error):
+    with self.assertRaisesRegex(
+        run_folder.RunFolderError, f'disk is full: .* {self.path}'
+    ):
+      with run_folder.RunFolder(self.path):
+        raise error
+
+  def test_passes_other_errors_on(self):
+    with self.assertRaisesRegex(ValueError, 'other'):
+      with run_folder.RunFolder(self.path):
+        raise ValueError('other')
+
+  def test_interrupted_write_leaves_the_old_file(self):
+    path = pathlib.Path(self.create_tempfile(content='old').full_path)
+    with self.assertRaises(KeyboardInterrupt):
+      with run_folder.atomic_write(path) as temporary:
+        temporary.write_text('ne')
+        raise KeyboardInterrupt
+    self.assertEqual(path.read_text(), 'old')
+    with run_folder.atomic_write(path) as temporary:
+      temporary.write_text('new')
+    self.assertEqual(path.read_text(), 'new')
+
+
+if __name__ == '__main__':
+  absltest.main()
