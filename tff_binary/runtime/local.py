@@ -22,7 +22,6 @@ process that asked for the worker owns it.
 import atexit
 import contextlib
 import ctypes
-import functools
 import os
 import pathlib
 import signal
@@ -105,20 +104,19 @@ def local_worker(log_path=None, max_concurrent_computation_calls=None):
         f'{max_concurrent_computation_calls}'
     )
   port = portpicker.pick_unused_port()
-  process = _start_process(port, max_concurrent_computation_calls, log_path)
-  stop = functools.partial(_stop_process, process)
-  atexit.register(stop)
-  try:
-    with grpc.insecure_channel(
-        f'127.0.0.1:{port}', _CHANNEL_OPTIONS
-    ) as channel:
-      _wait_until_ready(channel, process, log_path)
-      context = _create_context(_FailFastStub(channel, process, log_path))
-      with tff.framework.get_context_stack().install(context):
-        yield
-  finally:
-    stop()
-    atexit.unregister(stop)
+  with contextlib.ExitStack() as stack:
+    # For a block that is never left; does nothing after one that was. When
+    # Python closes this generator its threads are dead, and gRPC waits for one.
+    atexit.register(stack.close)
+    process = _start_process(port, max_concurrent_computation_calls, log_path)
+    stack.callback(_stop_process, process)
+    channel = stack.enter_context(
+        grpc.insecure_channel(f'127.0.0.1:{port}', _CHANNEL_OPTIONS)
+    )
+    _wait_until_ready(channel, process, log_path)
+    context = _create_context(_FailFastStub(channel, process, log_path))
+    stack.enter_context(tff.framework.get_context_stack().install(context))
+    yield
 
 
 def _start_process(port, max_concurrent_computation_calls, log_path):

@@ -14,6 +14,7 @@
 """Tests of the plot of runs."""
 
 import pathlib
+import tempfile
 
 from absl.testing import absltest
 
@@ -28,7 +29,7 @@ class CurvesTest(absltest.TestCase):
 
   def setUp(self):
     super().setUp()
-    self.path = pathlib.Path(self.create_tempdir().full_path)
+    self.path = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
     self.png = self.path / 'curves.png'
 
   def _run(self, name, accuracies):

@@ -16,6 +16,7 @@
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 from absl.testing import absltest
 
@@ -44,10 +45,14 @@ tf.get_logger().warning('logger afterwards')
 
 class LogsTest(absltest.TestCase):
 
+  def setUp(self):
+    super().setUp()
+    folder = self.enter_context(tempfile.TemporaryDirectory())
+    self.log = pathlib.Path(folder) / 'log'
+
   def test_separates_chatter_from_messages(self):
-    log = self.create_tempfile().full_path
     done = subprocess.run(
-        [sys.executable, '-c', _PROGRAM, log],
+        [sys.executable, '-c', _PROGRAM, str(self.log)],
         capture_output=True,
         text=True,
         env={'TF_CPP_MIN_LOG_LEVEL': '3', 'PYTHONPATH': '.'},
@@ -57,15 +62,15 @@ class LogsTest(absltest.TestCase):
     self.assertNotIn('chatter', done.stderr)
     for source in ('for the user', 'native', 'Python', 'logger'):
       self.assertIn(source, done.stderr)
-    logged = pathlib.Path(log).read_text()
+    logged = self.log.read_text()
     for source in ('native', 'TensorFlow', 'absl', 'warning', 'to stderr'):
       self.assertIn(f'{source} chatter', logged)
     self.assertNotIn('for the user', logged)
 
   def test_tail_names_the_file_and_ends_with_its_end(self):
-    log = self.create_tempfile(content='\n'.join(map(str, range(100))))
-    lines = logs.tail(log.full_path).splitlines()
-    self.assertIn(log.full_path, lines[0])
+    self.log.write_text('\n'.join(map(str, range(100))))
+    lines = logs.tail(self.log).splitlines()
+    self.assertIn(str(self.log), lines[0])
     self.assertEqual(lines[1:], [str(i) for i in range(80, 100)])
 
 

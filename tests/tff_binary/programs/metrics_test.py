@@ -14,6 +14,7 @@
 """Tests of metrics.csv and result.json."""
 
 import pathlib
+import tempfile
 
 from absl.testing import absltest
 
@@ -41,7 +42,7 @@ class MetricsTest(absltest.TestCase):
 
   def setUp(self):
     super().setUp()
-    self.path = pathlib.Path(self.create_tempdir().full_path)
+    self.path = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
 
   def test_columns_have_the_documented_order(self):
     metrics.History(self.path, 0).append({**_row(1), 'num_clients': 3})

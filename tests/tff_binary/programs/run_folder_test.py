@@ -19,6 +19,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -30,7 +31,8 @@ class RunFolderTest(parameterized.TestCase):
 
   def setUp(self):
     super().setUp()
-    self.path = pathlib.Path(self.create_tempdir().full_path) / 'run'
+    folder = self.enter_context(tempfile.TemporaryDirectory())
+    self.path = pathlib.Path(folder) / 'run'
 
   def test_takes_missing_and_empty_folders(self):
     with run_folder.RunFolder(self.path):
@@ -115,7 +117,8 @@ class RunFolderTest(parameterized.TestCase):
         raise ValueError('other')
 
   def test_interrupted_write_leaves_the_old_file(self):
-    path = pathlib.Path(self.create_tempfile(content='old').full_path)
+    path = self.path
+    path.write_text('old')
     with self.assertRaises(KeyboardInterrupt):
       with run_folder.atomic_write(path) as temporary:
         temporary.write_text('ne')

@@ -1,0 +1,63 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Tests of launchers.plot."""
+
+import pathlib
+import tempfile
+
+from absl.testing import absltest
+
+from tests.launchers import processes
+from tff_binary.programs import metrics
+
+
+class PlotTest(absltest.TestCase):
+
+  def setUp(self):
+    super().setUp()
+    folder = self.enter_context(tempfile.TemporaryDirectory())
+    self.path = pathlib.Path(folder)
+    self.png = self.path / 'curves.png'
+    self.runs = []
+    for name in ('a', 'b'):
+      (self.path / name).mkdir()
+      metrics.History(self.path / name, 0).append(
+          {'round_num': 1, 'uplink_bytes': 1000, 'test_accuracy': 0.5}
+      )
+      self.runs.append(str(self.path / name))
+
+  def _plot(self, *arguments):
+    return processes.run('plot', f'--output={self.png}', *arguments)
+
+  def test_draws_runs(self):
+    self.assertEqual(
+        self._plot(*self.runs, '--labels=A,B'), (0, f'{self.png}\n', '')
+    )
+    self.assertStartsWith(self.png.read_bytes(), b'\x89PNG')
+
+  def test_answers_errors_by_one_line(self):
+    for arguments, status, message in (
+        ([], 2, 'at least one folder'),
+        (['/missing'], 1, '/missing holds no round'),
+        ([*self.runs, '--labels=A'], 2, 'each of the 2 runs, got 1'),
+        ([*self.runs, '--labels=A,A'], 2, 'runs apart, got A, A'),
+        ([self.runs[0], '--output=/missing/x.png'], 2, '/missing/x.png'),
+    ):
+      returncode, out, err = self._plot(*arguments)
+      self.assertEqual((returncode, out, err.count('\n')), (status, '', 1), err)
+      self.assertIn(message, err)
+
+
+if __name__ == '__main__':
+  absltest.main()

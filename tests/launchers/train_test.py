@@ -1,0 +1,278 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Tests of launchers.train, for every registered algorithm."""
+
+import contextlib
+import io
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import tempfile
+import time
+
+from absl import flags
+from absl.testing import absltest
+from absl.testing import flagsaver
+from absl.testing import parameterized
+import psutil
+
+from launchers import cli
+from launchers import train
+from tests.launchers import processes
+from tff_binary import algorithms
+from tff_binary.programs import metrics
+from tff_binary.programs import run_folder
+
+_TIMES = ('round_seconds', 'eval_seconds')
+
+_SETTINGS = dict(
+    task='digits',
+    train_examples=120,
+    num_clients=4,
+    clients_per_round=2,
+    local_epochs=1,
+    batch_size=16,
+    rounds=2,
+    seed=3,
+)
+
+
+def setUpModule():
+  flags.FLAGS.mark_as_parsed()
+
+
+def _main(**settings):
+  """Runs the launcher in this process; returns its standard output."""
+  with flagsaver.flagsaver(**{**_SETTINGS, **settings}):
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+      train.main(['train'])
+  return out.getvalue()
+
+
+def _start(**settings):
+  """Starts the launcher with its output piped through `cat`."""
+  launcher = processes.start(
+      'train',
+      *(f'--{k}={v}' for k, v in {**_SETTINGS, **settings}.items()),
+      stdout=subprocess.PIPE,
+      stderr=subprocess.STDOUT,
+  )
+  cat = subprocess.Popen(
+      ['cat'], stdin=launcher.stdout, stdout=subprocess.PIPE, text=True
+  )
+  launcher.stdout.close()  # Only `cat` reads it.
+  return launcher, cat
+
+
+def _wait_for_round(path, round_num, launcher):
+  """Waits for a row of metrics.csv."""
+  while len(metrics.read_history(path)) < round_num:
+    assert launcher.poll() is None, 'The launcher has ended too early.'
+    time.sleep(0.02)
+
+
+def _outcome(path):
+  """Returns all of a run that does not depend on the clock."""
+  rows = [
+      {k: v for k, v in row.items() if k not in _TIMES}
+      for row in metrics.read_history(path)
+  ]
+  result = json.loads((path / 'result.json').read_text())
+  return rows, result['weights_sha256']
+
+
+class TrainTest(parameterized.TestCase):
+
+  def setUp(self):
+    super().setUp()
+    folder = self.enter_context(tempfile.TemporaryDirectory())
+    self.path = pathlib.Path(folder)
+
+  @parameterized.parameters(algorithms.names())
+  def test_same_seed_same_result(self, algorithm):
+    for name in ('first', 'second'):
+      out = _main(algorithm=algorithm, output_dir=str(self.path / name))
+    self.assertIn(algorithms.get(algorithm).title, out)
+    outcome = _outcome(self.path / 'first')
+    self.assertLen(outcome[0], 2)
+    self.assertEqual(_outcome(self.path / 'second'), outcome)
+    config = json.loads((self.path / 'first' / 'config.json').read_text())
+    self.assertEqual(config['flags']['algorithm'], algorithm)
+    self.assertEqual(config['flags']['learning_rate'], 0.1)
+
+  def test_killed_and_resumed_equals_uninterrupted(self):
+    settings = dict(algorithm='fedbat', rounds=8)
+    killed = self.path / 'killed'
+    launcher, cat = _start(output_dir=str(killed), **settings)
+    _wait_for_round(killed, 2, launcher)
+    launcher.kill()
+    # Ends as soon as no process holds the pipe: the worker is gone too.
+    out, _ = cat.communicate(timeout=60)
+    self.assertIn('round 1/8', out)
+    self.assertEqual(launcher.wait(), -signal.SIGKILL)
+    self.assertLess(len(metrics.read_history(killed)), 8)
+    _main(output_dir=str(killed), **settings)
+    _main(output_dir=str(self.path / 'whole'), **settings)
+    self.assertEqual(_outcome(killed), _outcome(self.path / 'whole'))
+    self.assertFalse((killed / 'client_data').exists())
+
+  def test_ends_in_order_on_sigterm_and_keeps_others_out(self):
+    path = self.path / 'run'
+    launcher, cat = _start(output_dir=str(path), rounds=1000)
+    _wait_for_round(path, 1, launcher)
+    children = psutil.Process(launcher.pid).children()
+    self.assertNotEmpty(children)
+    with self.assertRaisesRegex(
+        run_folder.RunFolderError, f'another process is training in {path}'
+    ):
+      _main(output_dir=str(path), rounds=1000)
+    launcher.terminate()
+    out, _ = cat.communicate(timeout=60)
+    self.assertEqual(launcher.wait(), 128 + signal.SIGTERM)
+    # Rounds, and one line at the end: no traceback, no chatter.
+    *rounds, last = out.splitlines()
+    self.assertTrue(all(line.startswith('round ') for line in rounds), out)
+    self.assertRegex(last, r'^stopped after round \d+; run the same again')
+    self.assertFalse((path / 'client_data').exists())
+    for child in children:
+      self.assertFalse(child.is_running())
+
+  def test_refuses_a_changed_flag(self):
+    _main(output_dir=str(self.path), rounds=1)
+    for change, message in (
+        (dict(learning_rate=0.2), r'--learning_rate was 0\.1, now it is 0\.2'),
+        (dict(rho=5.0), r'--rho was 6\.0, now it is 5\.0'),
+        (dict(algorithm='fedavg'), '--algorithm was "fedbat"'),
+    ):
+      with self.assertRaisesRegex(run_folder.RunFolderError, message):
+        _main(output_dir=str(self.path), **{'rounds': 1, **change})
+    # These do not change the result, and a finished run is not repeated.
+    _main(output_dir=str(self.path), rounds=1, max_concurrent_clients=1, rho=6)
+
+  def test_default_folder_tells_runs_apart(self):
+    working_dir = os.getcwd()
+    self.addCleanup(os.chdir, working_dir)
+    os.chdir(self.path)
+    _main(algorithm='fedavg', rounds=1)
+    self.assertTrue(
+        (self.path / 'runs/digits_iid_4_fedavg_seed3/result.json').exists()
+    )
+
+  def test_prints_and_plots_the_partition(self):
+    png = self.path / 'partition.png'
+    out = _main(print_partition=True, plot_partition=str(png))
+    self.assertIn('examples', out)
+    self.assertStartsWith(png.read_bytes(), b'\x89PNG')
+    self.assertEqual(os.listdir(self.path), ['partition.png'])
+
+  @parameterized.named_parameters(
+      (
+          'flag_of_another_algorithm',
+          dict(algorithm='fedavg', rho=3.0),
+          r'^--rho=3\.0 is a flag of fedbat, not of --algorithm=fedavg$',
+      ),
+      (
+          'flag_of_another_partition',
+          dict(dirichlet_beta=0.5),
+          r'--dirichlet_beta=0\.5 is a flag of --partition=dirichlet',
+      ),
+      (
+          'hyperparameter',
+          dict(rho=float('nan')),
+          r'^--rho must be a number in \[0, 100\], got nan$',
+      ),
+      (
+          'clients_per_round',
+          dict(clients_per_round=5),
+          r'^--clients_per_round must be in \[1, 4\], .* got 5$',
+      ),
+      (
+          'learning_rate',
+          dict(learning_rate=0.0),
+          '^--learning_rate must be a positive number, got 0.0$',
+      ),
+      ('task', dict(task='x'), "^--task must be one of digits, .* got 'x'$"),
+      (
+          'train_examples',
+          dict(train_examples=10**6),
+          r'^--train_examples must be .* got 1000000$',
+      ),
+      (
+          'partition',
+          dict(partition='labels', labels_per_client=11),
+          r'^--labels_per_client must be .* got 11$',
+      ),
+  )
+  def test_bad_values(self, settings, message):
+    with self.assertRaisesRegex(cli.UsageError, message):
+      _main(output_dir=str(self.path), **settings)
+
+
+class CommandLineTest(parameterized.TestCase):
+
+  @parameterized.parameters(
+      ('--rho=-1', r'--rho=-1: .* in the range \[0\.0, 100\.0\]'),
+      ('--rho=abc', r"--rho=abc: .*; it must be a number in the range \[0\.0,"),
+      ('--rounds=0', '--rounds=0: 0 is not a positive integer'),
+      ('--partition=x', '--partition=x: .*<iid|dirichlet'),
+      ('--step_size=x', '--step_size=x: .*<learned|max_norm>'),
+      ('--algorithm=x', '--algorithm=x: .*fedavg'),
+      ('--round=3', "Unknown command line flag 'round'.*rounds"),
+      ('--flagfile=/missing.flags', '/missing.flags'),
+      ('x', "all arguments are flags, got 'x'"),
+  )
+  def test_answers_at_once_by_one_line(self, argument, message):
+    start = time.monotonic()
+    status, out, err = processes.run('train', argument)
+    self.assertEqual((status, out, err.count('\n')), (2, '', 1), err)
+    self.assertRegex(err, message)
+    # TensorFlow alone takes longer to import, on any machine.
+    self.assertLess(time.monotonic() - start, 2.0)
+
+  def test_help_explains_every_hyperparameter(self):
+    status, out, _ = processes.run('train', '--help')
+    self.assertEqual(status, 0)
+    self.assertIn('Trains a task by a federated algorithm.', out)
+    text = ' '.join(out.split())
+    self.assertIn('--rho: fedbat: pace at which', text)
+    self.assertIn('in [0, 100]; 6.0 if unset (eq. 10;', text)
+
+  def test_flagfiles_are_complete_and_named_after_their_contents(self):
+    folder = pathlib.Path(train.__file__).parent / 'flagfiles'
+    files = sorted(folder.glob('*.flags'))
+    self.assertLen(files, 6)
+    partitions = {'iid': 'iid', 'dirichlet': 'niid1', 'labels': 'niid2'}
+    for file in files:
+      with flagsaver.flagsaver():
+        flags.FLAGS(['train', f'--flagfile={file}'])
+        values = {f: flags.FLAGS[f].value for f in flags.FLAGS}
+        train._read_hyperparameters()
+        train._read_partition_options()
+      self.assertEqual(
+          file.stem,
+          '{}_{}_{}_{}'.format(
+              values['algorithm'],
+              values['task'],
+              partitions[values['partition']],
+              values['num_clients'],
+          ),
+      )
+      self.assertEqual(values['rounds'], 100)
+      self.assertEqual(values['local_epochs'], 10)
+
+
+if __name__ == '__main__':
+  absltest.main()
