@@ -42,8 +42,8 @@ def run(main):
   Args:
     main: A function of the arguments that are not flags.
   """
-  # Not absl.app.run: in a main that it calls, importing TensorFlow 2.14 makes an
-  # eager context too early, and functional Keras models cannot be built.
+  # Not absl.app.run: in a main that it calls, importing TensorFlow 2.14 makes
+  # an eager context too early, and functional Keras models cannot be built.
   app.define_help_flags()
   try:
     _guard(main, _parse_flags(sys.argv))

@@ -82,6 +82,8 @@ def main(argv):
         output_dir=runs[title],
     )
     summary = result.summary
+    # The median leaves out the first round, which compiles.
+    seconds = statistics.median(row['round_seconds'] for row in result.history)
     table.append(
         _ROW.format(
             title,
@@ -90,10 +92,7 @@ def main(argv):
             f'{summary["downlink_bits_per_param"]:.4f}',
             f'{summary["uplink_bytes"]:,}',
             f'{summary["downlink_bytes"]:,}',
-            # The first round compiles.
-            '{:.2f}'.format(
-                statistics.median(row['round_seconds'] for row in result.history)
-            ),
+            f'{seconds:.2f}',
         )
     )
   plot = os.path.join(_OUTPUT_DIR.value, 'curves.png')

@@ -18,8 +18,8 @@ python -m launchers.train --task=fmnist --algorithm=fedbat --partition=iid \
     --batch_size=64 --learning_rate=0.1 --seed=1 --data_dir=... --output_dir=...
 
 The same command resumes a run that was stopped. The defaults are the settings
-of the FedBAT paper's experiments on Fashion-MNIST; flagfiles/ holds one file for
-each of them: --flagfile=launchers/flagfiles/fedbat_fmnist_iid_100.flags
+of the FedBAT paper's experiments on Fashion-MNIST, and flagfiles/ has one file
+for each of them: --flagfile=launchers/flagfiles/fedbat_fmnist_iid_100.flags
 """
 
 import dataclasses
@@ -79,7 +79,7 @@ _DIRICHLET_BETA = flags.DEFINE_float(
 _LABELS_PER_CLIENT = flags.DEFINE_integer(
     'labels_per_client',
     None,
-    'Labels of each client of --partition=labels and labels_random; 3 if unset.',
+    'Labels of a client, of --partition=labels and labels_random; 3 if unset.',
     1,
 )
 _NUM_CLIENTS = flags.DEFINE_integer('num_clients', 100, 'Number of clients.', 1)
@@ -144,7 +144,7 @@ _EVALUATE_EVERY = flags.DEFINE_integer(
 _OUTPUT_DIR = flags.DEFINE_string(
     'output_dir',
     None,
-    'Folder of the run; runs/TASK_PARTITION_CLIENTS_ALGORITHM_seedSEED if unset.',
+    'Folder of the run; runs/TASK_PARTITION_CLIENTS_ALGORITHM_seedN if unset.',
 )
 _MAX_CONCURRENT_CLIENTS = flags.DEFINE_integer(
     'max_concurrent_clients',

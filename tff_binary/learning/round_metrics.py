@@ -84,7 +84,7 @@ def _find(metrics, name, reduce):
   def visit(node):
     if isinstance(node, Mapping):
       for key, value in node.items():
-        if key == name:
+        if key == name:  # Python values.
           found.append(_number(value))
         else:
           visit(value)

@@ -24,8 +24,8 @@ from tff_binary.programs import run_folder
 # Bytes are summed over the round's clients, bits per parameter averaged over
 # them, with the compressed kernels' entries as denominator; without suffix they
 # count the compressed kernels, with `_total` everything sent. Training metrics
-# are those of the clients' local steps; seconds are wall-clock time, of training
-# alone and of the test evaluation.
+# are those of the clients' local steps. Seconds are wall-clock time, of
+# training alone, with compilation in the first round, and of the evaluation.
 COLUMNS = (
     'round_num',
     'train_loss',

@@ -60,7 +60,7 @@ class Progress:
     if self._bar is not None:
       self._bar.close()
       self._bar = None
-    if exc_type is not None:
+    if exc_type is not None and self._start_time is not None:
       self.message(f'stopped after round {self._rounds_done}; {self._advice}')
 
   def start(self, rounds_done):

@@ -165,8 +165,9 @@ def _check_unchanged(old, new, may_change, path):
     before = old.get(section, {})
     # A flag is named as the user types it.
     prefix = '--' if section == 'flags' else ''
-    for name in sorted(before.keys() | values.keys()):
-      was, now = before.get(name), values.get(name)
+    # What only one of them knows is a setting of another version.
+    for name in sorted(before.keys() & values.keys()):
+      was, now = before[name], values[name]
       if was == now or name in may_change:
         continue
       if name == 'rounds':

@@ -40,8 +40,8 @@ from tff_binary.runtime import local
 
 from tensorflow_federated.python.core.impl.context_stack import set_default_context
 
-# TFF's default context goes, with a complaint, when Python is half gone already;
-# the worker that it may have started would stay.
+# TFF's default context goes, with a complaint, when half of Python is gone; the
+# worker that it may have started would stay.
 atexit.register(set_default_context.set_no_default_context)
 
 _Arrays = tuple[np.ndarray, np.ndarray]
@@ -117,8 +117,8 @@ def train(
     local_training: What each client does in a round; None for the defaults.
     compute_dtype: `'float32'`, or `'bfloat16'` for Keras mixed precision on the
       clients.
-    clients_per_round: How many clients train in a round, drawn uniformly without
-      replacement; None for all.
+    clients_per_round: How many clients train in a round, drawn uniformly
+      without replacement; None for all.
     evaluate_every: The test set is evaluated after every so many rounds and
       after the last one.
     preprocess_test_fn: Replaces `local_training.preprocess_fn` in the
@@ -156,13 +156,17 @@ def train(
     hyperparameters = algorithm.hyperparameters(**hyperparameters)
   if local_training is None:
     local_training = learning.LocalTraining()
-  _check_range('the number of clients', len(clients), 1)
+  num_clients = _integer('the number of clients', len(clients), 1)
   if clients_per_round is None:
-    clients_per_round = len(clients)
-  _check_range('rounds', rounds, 1)
-  _check_range('clients_per_round', clients_per_round, 1, len(clients))
-  _check_range('evaluate_every', evaluate_every, 1)
-  _check_range('seed', seed, 0, 2**31 - 1)
+    clients_per_round = num_clients
+  clients_per_round = _integer(
+      'clients_per_round', clients_per_round, 1, num_clients
+  )
+  rounds = _integer('rounds', rounds, 1)
+  evaluate_every = _integer('evaluate_every', evaluate_every, 1)
+  seed = _integer('seed', seed, 0, 2**31 - 1)
+  if max_concurrent_clients is not None:
+    _integer('max_concurrent_clients', max_concurrent_clients, 1)
   if context not in ('local', 'current'):
     raise ValueError(f"context must be 'local' or 'current', got {context!r}")
 
@@ -185,9 +189,10 @@ def train(
         'local_epochs': local_training.local_epochs,
         'batch_size': local_training.batch_size,
         'optimizer': _describe(local_training.optimizer),
+        'server_optimizer': _describe(process_options.get('server_optimizer')),
         'compute_dtype': compute_dtype,
         'rounds': rounds,
-        'num_clients': len(clients),
+        'num_clients': num_clients,
         'clients_per_round': clients_per_round,
         'evaluate_every': evaluate_every,
         'seed': seed,
@@ -216,33 +221,33 @@ def train(
     progress = stack.enter_context(
         progress_lib.Progress(stream, rounds, advice)
     )
+    process = algorithm.build(
+        learning.keras_model_fn(
+            model_fn,
+            store.element_spec,
+            preprocess_fn=local_training.preprocess_fn,
+            compute_dtype=compute_dtype,
+        ),
+        hyperparameters=hyperparameters,
+        element_spec=store.element_spec,
+        local_training=local_training,
+        seed=seed,
+        **process_options,
+    )
+    # TFF traces Keras in graphs of version 1, which makes the classes of
+    # earlier models unusable until a new model is made eagerly.
+    model = _build_model(model_fn, *example)
+    model.set_weights(initial_weights)
+    evaluate = None
+    if test is not None:
+      evaluate = evaluation.build_evaluation(
+          model, *test, preprocess_test_fn or local_training.preprocess_fn
+      )
     if context == 'local':
       stack.enter_context(
           local.local_worker(str(folder.log_path), max_concurrent_clients)
       )
     try:
-      process = algorithm.build(
-          learning.keras_model_fn(
-              model_fn,
-              store.element_spec,
-              preprocess_fn=local_training.preprocess_fn,
-              compute_dtype=compute_dtype,
-          ),
-          hyperparameters=hyperparameters,
-          element_spec=store.element_spec,
-          local_training=local_training,
-          seed=seed,
-          **process_options,
-      )
-      # TFF traces Keras in graphs of version 1, which makes the classes of
-      # earlier models unusable until a new model is made eagerly.
-      model = _build_model(model_fn, *example)
-      model.set_weights(initial_weights)
-      evaluate = None
-      if test is not None:
-        evaluate = evaluation.build_evaluation(
-            model, *test, preprocess_test_fn or local_training.preprocess_fn
-        )
       history = _train_rounds(
           process,
           store,
@@ -287,7 +292,7 @@ def _train_rounds(
   Args:
     process: The `tff.learning.templates.LearningProcess`.
     store: The `learning.ClientStore`.
-    model: The Keras model with the initial weights.
+    model: The Keras model, with the initial weights.
     evaluate: A function that evaluates `model`, or None.
     progress: The `progress.Progress`.
     path: The folder of the run.
@@ -340,15 +345,16 @@ def _train_rounds(
   return history.rows
 
 
-def _check_range(name, value, minimum, maximum=None):
-  """Raises a `ValueError` unless the value is an integer in the range."""
+def _integer(name, value, minimum, maximum=None):
+  """Returns the value as an `int`; raises a `ValueError` if out of range."""
   if (
       not isinstance(value, numbers.Integral)
       or value < minimum
       or (maximum is not None and value > maximum)
   ):
-    allowed = f'>= {minimum}' if maximum is None else f'in [{minimum}, {maximum}]'
+    allowed = f'in [{minimum}, {maximum}]' if maximum else f'>= {minimum}'
     raise ValueError(f'{name} must be an integer {allowed}, got {value!r}')
+  return int(value)
 
 
 def _build_model(model_fn, features, preprocess_fn):
@@ -361,12 +367,16 @@ def _build_model(model_fn, features, preprocess_fn):
 
 def _describe(optimizer):
   """Returns an optimizer's name and numbers, to recognize it by."""
-  numbers_of = {
-      name.strip('_'): value
-      for name, value in sorted(vars(optimizer).items())
-      if isinstance(value, (int, float))
+  if optimizer is None:
+    return None
+  return {
+      'name': type(optimizer).__name__.strip('_'),
+      **{
+          name.strip('_'): value
+          for name, value in sorted(vars(optimizer).items())
+          if isinstance(value, (int, float))
+      },
   }
-  return {'name': type(optimizer).__name__.strip('_'), **numbers_of}
 
 
 def _sha256(arrays):
@@ -388,8 +398,8 @@ def _save_model(model, path):
     path: The folder.
 
   Returns:
-    The file's name: `model.keras`; `model.h5` if a layer has no way into that
-    format; `model.weights.h5` for models of which only the weights can be saved.
+    The file's name: `model.keras`; `model.h5` if that format cannot hold it;
+    `model.weights.h5` if only its weights can be saved.
   """
   for name in ('model.keras', 'model.h5'):
     with contextlib.suppress(NotImplementedError, TypeError, ValueError):

@@ -125,9 +125,7 @@ class EveryLayerTest(tf.test.TestCase, parameterized.TestCase):
     # Two of the separable convolution and of each recurrent layer, and the
     # bias of the GRU, which has rank 2.
     self.assertLen(kernel_updates.updates(converted), 13)
-    self.assertAllClose(
-        converted.predict(features, verbose=0), model(features)
-    )
+    self.assertAllClose(converted(features), model(features))
 
     _compile(converted)
     callback = kernel_updates.WarmUp(warmup_steps=2)
@@ -150,10 +148,8 @@ class EveryLayerTest(tf.test.TestCase, parameterized.TestCase):
 
   @_BOTH_ADAPTERS
   def test_saved_files(self, convert):
-    for suffix in ('.h5', '.keras'):
-      self._test_saved(
-          convert(_every_layer_model()), _every_layer_data()[0], suffix
-      )
+    features, _ = _every_layer_data()
+    self._test_saved(convert(_every_layer_model()), features, '.h5', '.keras')
 
   @_BOTH_ADAPTERS
   def test_saved_model(self, convert):
@@ -168,21 +164,22 @@ class EveryLayerTest(tf.test.TestCase, parameterized.TestCase):
     features = tf.random.stateless_normal([2, 3, 3, 2], [0, 0])
     self._test_saved(convert(model), features, '')
 
-  def _test_saved(self, model, features, suffix):
+  def _test_saved(self, model, features, *suffixes):
     for update in kernel_updates.updates(model):
       update.kernel.assign(update.kernel * 1.1)
     kernel_updates.start_binarizing(model)
-    path = os.path.join(self.get_temp_dir(), f'model{suffix}')
-    model.save(path)
-    loaded = tf.keras.models.load_model(path)
-    self.assertAllClose(loaded(features), model(features))
-    # It is the same model, not only its predictions.
-    for a, b in zip(
-        kernel_updates.updates(loaded), kernel_updates.updates(model)
-    ):
-      self.assertAllEqual(a.kernel, b.kernel)
-      self.assertAllEqual(a.step_size(), b.step_size())
-      self.assertAllEqual(a.effective_kernel(), b.effective_kernel())
+    for suffix in suffixes:
+      path = os.path.join(self.get_temp_dir(), f'model{suffix}')
+      model.save(path)
+      loaded = tf.keras.models.load_model(path)
+      self.assertAllClose(loaded(features), model(features))
+      # It is the same model, not only its predictions.
+      for a, b in zip(
+          kernel_updates.updates(loaded), kernel_updates.updates(model)
+      ):
+        self.assertAllEqual(a.kernel, b.kernel)
+        self.assertAllEqual(a.step_size(), b.step_size())
+        self.assertAllEqual(a.effective_kernel(), b.effective_kernel())
 
 
 class ConvertTest(tf.test.TestCase, parameterized.TestCase):

@@ -335,19 +335,20 @@ class FedBATTest(tf.test.TestCase, parameterized.TestCase):
     # The data are one batch, of which the order of the examples matters only to
     # the last digits.
     element = tiny.client(4).get_single_element()
-    train = lambda client_id=0, round_num=0, seed=0: _fedbat_client(
-        seed
-    ).kernel_updates(
-        learning.client_dataset(
-            element['features'], element['labels'], client_id
-        ),
-        round_num,
-    )
-    first = train()
-    self.assertAllEqual(train()[0], first[0])
-    for others in (train(client_id=1), train(round_num=1), train(seed=1)):
-      for update, other in zip(first, others):
-        self.assertNotAllEqual(update > 0.0, other > 0.0)
+
+    def signs(client_id=0, round_num=0, seed=0):
+      updates = _fedbat_client(seed).kernel_updates(
+          learning.client_dataset(
+              element['features'], element['labels'], client_id
+          ),
+          round_num,
+      )
+      return np.concatenate([np.ravel(u) > 0.0 for u in updates])
+
+    self.assertAllEqual(signs(), signs())
+    self.assertNotAllEqual(signs(client_id=1), signs())
+    self.assertNotAllEqual(signs(round_num=1), signs())
+    self.assertNotAllEqual(signs(seed=1), signs())
 
   def test_is_caught_at_whatever_step_it_appears(self):
     # Four steps of one example each, the last two of them binarized: each of
