@@ -19,8 +19,8 @@ Section 7 of the FedBAT paper (Li et al., ICML 2024) says that a client needs
 memory for one extra copy of the weights. This trains one client of a network
 of equal dense layers with a tiny batch, so that weights are nearly all it
 holds, each time in a new process, and prints the process's peak resident
-memory minus that before the training, in copies of the weights (4 bytes a
-parameter). Before the training there are the server's weights and the model.
+memory minus that before it built the model, in copies of the weights (4 bytes
+a parameter). Among them are the server's weights and the model's variables.
 """
 
 import argparse
@@ -66,6 +66,8 @@ def _measure(name, num_layers, width):
         **dataclasses.asdict(algorithms.FedBAT())
     )
 
+  tf.linalg.matmul(tf.ones([1, 1]), tf.ones([1, 1]))  # Starts TensorFlow.
+  before = _resident_bytes()
   data = learning.client_dataset(
       tf.random.uniform([2 * _BATCH_SIZE, width]),
       tf.zeros([2 * _BATCH_SIZE], tf.int32),
@@ -90,10 +92,7 @@ def _measure(name, num_layers, width):
       learning.LocalTraining(local_epochs=2, batch_size=_BATCH_SIZE),
       seed=0,
   )
-  arguments = (tf.constant(0), weights, data.get_single_element())
-  client_update.get_concrete_function(*arguments)
-  before = _resident_bytes()
-  client_update(*arguments)
+  client_update(tf.constant(0), weights, data.get_single_element())
   peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
   print(before, peak, 4 * num_layers * width**2)
 

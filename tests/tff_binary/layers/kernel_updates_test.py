@@ -118,7 +118,7 @@ class _RecordPhase(tf.keras.callbacks.Callback):
 class EveryLayerTest(tf.test.TestCase, parameterized.TestCase):
 
   @_BOTH_ADAPTERS
-  def test_conversion_training_and_strip(self, convert):
+  def test_conversion_training_strip_and_h5(self, convert):
     model = _every_layer_model()
     features, labels = _every_layer_data()
     converted = convert(model)
@@ -145,15 +145,11 @@ class EveryLayerTest(tf.test.TestCase, parameterized.TestCase):
         [w.shape for w in stripped.weights], [w.shape for w in model.weights]
     )
     self.assertEmpty(kernel_updates.updates(stripped))
+    self._assert_saved(converted, features, '.h5')
 
   @_BOTH_ADAPTERS
-  def test_saved_files(self, convert):
-    features, _ = _every_layer_data()
-    self._test_saved(convert(_every_layer_model()), features, '.h5', '.keras')
-
-  @_BOTH_ADAPTERS
-  def test_saved_model(self, convert):
-    # The layers that TFMOT's own wrapper fails to save.
+  def test_other_formats(self, convert):
+    # The layers that TFMOT's own wrapper fails to save, and a recurrent one.
     model = tf.keras.Sequential([
         _layers.Input((3, 3, 2)),
         _layers.SeparableConv2D(2, 2),
@@ -161,25 +157,26 @@ class EveryLayerTest(tf.test.TestCase, parameterized.TestCase):
         _layers.Reshape((9, 2)),
         _layers.LSTM(2),
     ])
-    features = tf.random.stateless_normal([2, 3, 3, 2], [0, 0])
-    self._test_saved(convert(model), features, '')
-
-  def _test_saved(self, model, features, *suffixes):
-    for update in kernel_updates.updates(model):
+    converted = convert(model)
+    for update in kernel_updates.updates(converted):
       update.kernel.assign(update.kernel * 1.1)
-    kernel_updates.start_binarizing(model)
-    for suffix in suffixes:
-      path = os.path.join(self.get_temp_dir(), f'model{suffix}')
-      model.save(path)
-      loaded = tf.keras.models.load_model(path)
-      self.assertAllClose(loaded(features), model(features))
-      # It is the same model, not only its predictions.
-      for a, b in zip(
-          kernel_updates.updates(loaded), kernel_updates.updates(model)
-      ):
-        self.assertAllEqual(a.kernel, b.kernel)
-        self.assertAllEqual(a.step_size(), b.step_size())
-        self.assertAllEqual(a.effective_kernel(), b.effective_kernel())
+    kernel_updates.start_binarizing(converted)
+    features = tf.random.stateless_normal([2, 3, 3, 2], [0, 0])
+    for suffix in ('.keras', ''):  # The latter is the SavedModel.
+      self._assert_saved(converted, features, suffix)
+
+  def _assert_saved(self, model, features, suffix):
+    """Asserts that a loaded file is the same model, not only its output."""
+    path = os.path.join(self.get_temp_dir(), f'model{suffix}')
+    model.save(path)
+    loaded = tf.keras.models.load_model(path)
+    self.assertAllClose(loaded(features), model(features))
+    for a, b in zip(
+        kernel_updates.updates(loaded), kernel_updates.updates(model)
+    ):
+      self.assertAllEqual(a.kernel, b.kernel)
+      self.assertAllEqual(a.step_size(), b.step_size())
+      self.assertAllEqual(a.effective_kernel(), b.effective_kernel())
 
 
 class ConvertTest(tf.test.TestCase, parameterized.TestCase):

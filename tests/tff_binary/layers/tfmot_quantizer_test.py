@@ -41,7 +41,13 @@ class QuantizerTest(tf.test.TestCase):
 
   def test_annotate_and_apply(self):
     annotate = tfmot.quantization.keras.quantize_annotate_layer
-    config = tfmot_quantizer.LearnableBinarizationQuantizeConfig
+
+    def config():
+      # A toy's few weights move by more than the default clamp.
+      return tfmot_quantizer.LearnableBinarizationQuantizeConfig(
+          options=kernel_updates.Options(max_step_size=1.0)
+      )
+
     model = tf.keras.Sequential([
         _layers.Input((3,)),
         annotate(_layers.Dense(4), config()),
