@@ -143,15 +143,14 @@ class KernelUpdate:
     options = self._options
     if options.step_size == 'max_norm':
       return tf.stop_gradient(binarize.max_norm(update))
-    step_size = binarize.learned_step_size(
-        self.step_base, self.step_exponent, options.rho
+    bounds = (
+        (options.min_step_size, options.max_step_size)
+        if options.clamp_step_size
+        else None
     )
-    if options.clamp_step_size:
-      step_size = tf.clip_by_value(
-          step_size, options.min_step_size, options.max_step_size
-      )
-    is_zero = tf.reduce_all(tf.equal(update, 0.0))
-    return tf.where(is_zero, tf.zeros_like(step_size), step_size)
+    return binarize.trained_step_size(
+        update, self.step_base, self.step_exponent, options.rho, bounds
+    )
 
   def effective_kernel(self):
     """Returns the kernel to compute with, a tensor of the kernel's shape.

@@ -135,15 +135,12 @@ class LearnableBinarization(weight_layer.WeightLayer):
     """Returns alpha, a float32 scalar; 0 while all of m is zero."""
     if not self._learned:
       return tf.stop_gradient(binarize.max_norm(self.update_variable))
-    step_size = self._unclamped_step_size()
-    if self._bounds is not None:
-      step_size = tf.clip_by_value(step_size, *self._bounds)
-    is_zero = tf.reduce_all(tf.equal(self.update_variable, 0.0))
-    return tf.where(is_zero, 0.0, step_size)
-
-  def _unclamped_step_size(self):
-    return binarize.learned_step_size(
-        self._step_base, self.step_exponent, self._rho
+    return binarize.trained_step_size(
+        self.update_variable,
+        self._step_base,
+        self.step_exponent,
+        self._rho,
+        self._bounds,
     )
 
   def _binarized(self, seed):
@@ -164,7 +161,9 @@ class LearnableBinarization(weight_layer.WeightLayer):
   def measurements(self):
     if not self._learned or self._bounds is None:
       return collections.OrderedDict()
-    step_size = self._unclamped_step_size()
+    step_size = binarize.learned_step_size(
+        self._step_base, self.step_exponent, self._rho
+    )
     minimum, maximum = self._bounds
     clamped = tf.logical_or(step_size < minimum, step_size > maximum)
     return collections.OrderedDict(

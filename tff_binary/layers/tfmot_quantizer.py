@@ -23,8 +23,10 @@ plain_model = kernel_updates.strip(model)
 A model from `quantize_model` can be saved in every format of Keras; this module
 must be imported where it is loaded. `LearnableBinarizationQuantizeConfig` also
 works with `tfmot.quantization.keras.quantize_annotate_layer` and
-`quantize_apply`, within the limits of TFMOT's own wrapper: masks are lost, and
-some layers cannot be saved as a SavedModel.
+`quantize_apply`, within the limits of TFMOT's own wrapper and default scheme:
+masks are lost, the model's input gets a quantizer of its own, some layers
+cannot be saved as a SavedModel, and files are loaded, and `strip` is called,
+under `tfmot.quantization.keras.quantize_scope`.
 
 Source: Li et al., "FedBAT: Communication-Efficient Federated Learning via
 Learnable Binarization", ICML 2024.

@@ -75,6 +75,27 @@ def learned_step_size(base, exponent, rho):
   return base * tf.exp(rho * exponent)
 
 
+def trained_step_size(update, base, exponent, rho, bounds=None):
+  """Returns the step size with which `update` is binarized.
+
+  Args:
+    update: A float tensor of any shape.
+    base: See `learned_step_size`.
+    exponent: See `learned_step_size`.
+    rho: See `learned_step_size`.
+    bounds: The two ends of the clamp of the authors' code, or None. Outside, no
+      gradient reaches `exponent`.
+
+  Returns:
+    A float scalar, 0 while all of `update` is zero.
+  """
+  step_size = learned_step_size(base, exponent, rho)
+  if bounds is not None:
+    step_size = tf.clip_by_value(step_size, *bounds)
+  is_zero = tf.reduce_all(tf.equal(update, 0.0))
+  return tf.where(is_zero, tf.zeros_like(step_size), step_size)
+
+
 def initial_step_size(update):
   """Returns the mean absolute entry of `update` (eq. 13); 0 if it is empty.
 

@@ -71,7 +71,8 @@ class QuantizerTest(tf.test.TestCase):
       # The anchor is the kernel at conversion.
       self.assertAllEqual(update.anchor, layer.layer.kernel)
       self.assertNotEqual(update.step_exponent.numpy(), 0.0)
-    stripped = kernel_updates.strip(applied)
+    with tfmot.quantization.keras.quantize_scope():
+      stripped = kernel_updates.strip(applied)
     self.assertAllClose(stripped(features), applied(features))
 
   def test_own_config_in_tfmots_wrapper(self):

@@ -11,174 +11,244 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Tests for binarize."""
+"""Tests for binarize: equations 6-10 and 13 of FedBAT."""
 
 from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
 from tff_binary.ops import binarize
+from tff_binary.ops import seeds
 
 
-def _operator_of_the_paper(x, alpha, zeta):
-  """Equations 6 and 7 as they are printed, in float64."""
-  b = np.floor((alpha + x) / (2 * alpha) + zeta)
+def _reference(x, alpha, zeta):
+  """Equations 6-9, literally, in float64: S, dS/dx and dS/dalpha."""
+  b = np.floor((x + alpha) / (2.0 * alpha) + zeta)
   inside = np.abs(x) <= alpha
-  return np.where(inside, alpha * (2 * b - 1), alpha * np.sign(x)), b, inside
+  value = np.where(inside, alpha * (2.0 * b - 1.0), alpha * np.sign(x))
+  x_slope = inside.astype(x.dtype)
+  alpha_slope = np.where(inside, 2.0 * b - (x + alpha) / alpha, np.sign(x))
+  return value, x_slope, alpha_slope
 
 
-def _inputs(alpha, size=10000):
-  rng = np.random.RandomState(0)
-  # The float32 values that TensorFlow sees.
-  x = (2.0 * alpha * rng.randn(size)).astype(np.float32)
-  zeta = rng.rand(size).astype(np.float32)
-  return x, np.minimum(zeta, np.float32(1.0 - 2.0**-24))
+def _inputs(shape=(40, 25), seed=0):
+  """Entries inside and outside the band, a step size, noise and upstream."""
+  random = np.random.RandomState(seed)
+  x = random.randn(*shape)
+  return x, 0.9, random.rand(*shape), random.randn(*shape)
 
 
-def _value_and_gradients(x, alpha, zeta, upstream, fn=binarize.binarize):
-  x, alpha = tf.constant(x), tf.constant(alpha)
+def _value_and_gradients(x, alpha, zeta, upstream):
+  x, alpha = tf.convert_to_tensor(x), tf.convert_to_tensor(alpha, x.dtype)
   with tf.GradientTape() as tape:
     tape.watch([x, alpha])
-    value = fn(x, alpha, tf.constant(zeta))
-  return value, tape.gradient(value, [x, alpha], output_gradients=upstream)
+    value = binarize.binarize(x, alpha, zeta)
+  return value, *tape.gradient(value, [x, alpha], output_gradients=upstream)
 
 
-class BinarizeTest(tf.test.TestCase, parameterized.TestCase):
+class ForwardTest(tf.test.TestCase, parameterized.TestCase):
 
-  @parameterized.parameters(1e-3, 0.25, 3.0)
-  def test_equals_equations_6_and_7(self, alpha):
-    x, zeta = _inputs(np.float32(alpha))
-    alpha = np.float32(alpha)
-    expected, _, _ = _operator_of_the_paper(
-        x.astype(np.float64), np.float64(alpha), zeta.astype(np.float64)
-    )
-    value = binarize.binarize(x, tf.constant(alpha), zeta)
+  def test_equals_the_paper(self):
+    x, alpha, zeta, _ = _inputs()
+    value, _, _ = _reference(x, alpha, zeta)
+    self.assertAllClose(binarize.binarize(x, alpha, zeta), value)
     self.assertCountEqual(np.unique(value), [-alpha, alpha])
-    # float32 and float64 may round the comparison at the threshold differently.
-    self.assertLessEqual(np.sum(value != expected.astype(np.float32)), 2)
 
-  @parameterized.parameters(1e-3, 0.25, 3.0)
-  def test_gradients_equal_equations_8_and_9(self, alpha):
-    alpha = np.float32(alpha)
-    x, zeta = _inputs(alpha)
-    upstream = np.random.RandomState(1).randn(x.size).astype(np.float32)
-    value, (x_grad, alpha_grad) = _value_and_gradients(
-        x, alpha, zeta, upstream
+  def test_ends_of_the_band_and_of_the_noise(self):
+    # Dyadic numbers: the paper's formula is exact in float32.
+    x = np.array([-1.0, -1.0, -0.5, -0.5, 0.0, 0.0, 0.5, 1.0, 1.0], np.float32)
+    last = 1.0 - 2.0**-24  # The largest float32 below 1.
+    zeta = np.array([0, last, 0.5, 0.75, 0.25, 0.5, 0.25, 0, last], np.float32)
+    self.assertAllEqual(
+        binarize.binarize(x, 1.0, zeta), [-1, -1, -1, 1, -1, 1, 1, 1, 1]
     )
-    inside = np.abs(x) <= alpha
-    self.assertAllEqual(x_grad, np.where(inside, upstream, 0.0))
-    # b is the draw of the forward pass.
-    b = (value.numpy() > 0).astype(np.float64)
-    wide = x.astype(np.float64)
-    slope = np.where(inside, 2 * b - (wide + alpha) / alpha, np.sign(wide))
-    # The terms cancel; float32 loses 6e-8 of their absolute sum at a time.
-    terms = upstream * slope
+
+  @parameterized.parameters(0.3, 1.0)
+  def test_mean_and_variance(self, alpha):
+    x = np.array([-1.5, -1.0, -0.3, -0.1, 0.0, 0.07, 0.25, 0.9, 3.0])
+    draws = 40_000
+    noise = seeds.uniform([draws, len(x)], tf.constant([1, 2]))
+    samples = binarize.binarize(
+        tf.broadcast_to(tf.cast(x, tf.float32), noise.shape), alpha, noise
+    ).numpy().astype(np.float64)
+    clipped = np.clip(x, -alpha, alpha)
+    # By Hoeffding's inequality the mean of `draws` values in [-alpha, alpha] is
+    # off by more than 0.03 alpha with a probability below 2 exp(-draws 0.03**2
+    # / 2) = 3.1e-8: with 9 entries and 2 step sizes, a new seed would fail with
+    # a probability below 6e-7. The tested seed is fixed.
     self.assertAllClose(
-        alpha_grad, np.sum(terms), rtol=0.0, atol=1e-6 * np.sum(np.abs(terms))
+        np.mean(samples, axis=0), clipped, rtol=0.0, atol=0.03 * alpha
+    )
+    # The values being +-alpha, the variance follows from the mean: it is off by
+    # at most 0.03 alpha (2 |x| + 0.03 alpha) whenever the mean passes.
+    self.assertAllClose(
+        np.var(samples, axis=0),
+        alpha**2 - clipped**2,
+        rtol=0.0,
+        atol=0.03 * 2.03 * alpha**2,
     )
 
-  def test_alpha_gradient_is_summed_over_the_tensor(self):
-    # Three entries above alpha, one below -alpha: slopes 1, 1, 1 and -1.
-    _, (_, alpha_grad) = _value_and_gradients(
-        np.float32([[2, 3], [4, -5]]), 1.0, np.zeros([2, 2], np.float32),
-        tf.ones([2, 2]),
-    )
-    self.assertEqual(alpha_grad.numpy(), 2.0)
+  def test_outside_the_band_the_noise_does_not_matter(self):
+    x = tf.constant([-3.0, -1.0001, 1.0001, 3.0])
+    for zeta in (0.0, 0.5, 0.999):
+      self.assertAllEqual(
+          binarize.binarize(x, 1.0, tf.fill([4], zeta)), [-1, -1, 1, 1]
+      )
 
-  def test_mean_and_variance_inside_the_band(self):
-    alpha, draws = 0.5, 100_000
-    x = np.linspace(-alpha, alpha, 9).astype(np.float32)
-    noise = tf.random.stateless_uniform([draws, 9], [3, 4])
-    values = binarize.binarize(
-        tf.tile(x[None, :], [draws, 1]), tf.constant(alpha), noise
-    ).numpy()
-    variance = alpha**2 - x.astype(np.float64) ** 2
-    # Five standard errors; with nine entries this and the next check fail for
-    # less than 1 of 50,000 seeds.
-    error = np.sqrt(variance / draws)
-    self.assertAllLessEqual(
-        np.abs(values.mean(axis=0) - x) - 5 * error, 1e-6
+  @parameterized.parameters((), (0,), (7,), (3, 2, 2, 5))
+  def test_shapes(self, *shape):
+    x, alpha, zeta, upstream = _inputs(shape or ())
+    value, x_grad, alpha_grad = _value_and_gradients(x, alpha, zeta, upstream)
+    self.assertEqual(value.shape, shape)
+    self.assertEqual(x_grad.shape, shape)
+    self.assertEqual(alpha_grad.shape, ())
+
+  def test_tiny_and_huge_numbers(self):
+    noise = seeds.uniform([10_000], tf.constant([3, 4]))
+    for scale in (1e-30, 1e30):
+      x = tf.fill([10_000], np.float32(0.5 * scale))
+      value = binarize.binarize(x, tf.constant(scale, tf.float32), noise)
+      # Up with probability 3/4; 0.7 and 0.8 are 11 deviations away.
+      self.assertBetween(np.mean(value.numpy() > 0.0), 0.7, 0.8)
+
+
+class GradientTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters(tf.float64, tf.float32)
+  def test_equals_the_paper_given_the_draw(self, dtype):
+    x, alpha, zeta, upstream = _inputs()
+    _, x_slope, alpha_slope = _reference(x, alpha, zeta)
+    _, x_grad, alpha_grad = _value_and_gradients(
+        *(tf.cast(value, dtype) for value in (x, alpha, zeta, upstream))
     )
-    # Var = alpha^2 - mean^2 holds for each sample, so the mean's error decides.
-    self.assertAllLessEqual(
-        np.abs(values.var(axis=0) - variance) - 10 * np.abs(x) * error
-        - 25 * error**2,
-        1e-6,
+    self.assertAllClose(x_grad, x_slope * upstream, rtol=1e-6)
+    self.assertAllClose(
+        alpha_grad, np.sum(alpha_slope * upstream), rtol=1e-4
     )
 
-  def test_interior_alpha_gradient_has_zero_mean(self):
-    draws = 100_000
-    x = tf.fill([draws], 0.2)
-    noise = tf.random.stateless_uniform([draws], [5, 6])
-    _, (_, alpha_grad) = _value_and_gradients(
-        x.numpy(), 0.5, noise.numpy(), tf.fill([draws], 1.0 / draws)
-    )
-    # One slope has the standard deviation sqrt(1 - 0.4^2) < 1: five standard
-    # errors, exceeded for less than 1 of a million seeds.
-    self.assertLess(abs(alpha_grad.numpy()), 5.0 / np.sqrt(draws))
+  def test_step_size_gradient_entry_by_entry(self):
+    x, alpha, zeta, _ = _inputs((30,))
+    _, _, alpha_slope = _reference(x, alpha, zeta)
+    for i, upstream in enumerate(np.eye(30)):
+      _, _, alpha_grad = _value_and_gradients(x, alpha, zeta, upstream)
+      self.assertAllClose(alpha_grad, alpha_slope[i])
 
-  @parameterized.parameters(0.0, 0.3, 0.999)
-  def test_ends_of_the_band_are_not_random(self, zeta):
-    x = np.float32([-0.5, 0.5, -7.0, 7.0])
-    value = binarize.binarize(x, tf.constant(0.5), np.full(4, zeta, np.float32))
-    self.assertAllEqual(value, [-0.5, 0.5, -0.5, 0.5])
+  def test_forward_and_backward_share_the_draw(self):
+    # Half way inside, the slope tells the draw: 2 b - 1 - x / alpha.
+    x, upstream = np.zeros([1000]), np.ones([1000])
+    zeta = np.random.RandomState(1).rand(1000)
+    value, _, alpha_grad = _value_and_gradients(x, 0.5, zeta, upstream)
+    self.assertAllClose(alpha_grad, np.sum(np.sign(value)))
+    self.assertNotEqual(alpha_grad, 0.0)
 
-  def test_step_size_zero_gives_zero_and_passes_gradients_of_zeros(self):
-    value, (x_grad, alpha_grad) = _value_and_gradients(
-        np.float32([0.0, 0.0]), 0.0, np.float32([0.2, 0.8]), tf.ones([2])
+  def test_slope_of_the_step_size_has_mean_zero_inside(self):
+    x = np.full([40_000], 0.3)
+    zeta = np.random.RandomState(2).rand(40_000)
+    _, _, alpha_grad = _value_and_gradients(x, 1.0, zeta, np.ones_like(x))
+    # The slopes lie in [-1.3, 0.7]: Hoeffding, as above.
+    self.assertAllClose(alpha_grad / 40_000, 0.0, atol=0.03)
+
+  def test_reaches_the_exponent(self):
+    # dL/dalpha_e = rho alpha dL/dalpha.
+    x, _, zeta, upstream = _inputs()
+    exponent = tf.constant(0.1, tf.float64)
+    with tf.GradientTape() as tape:
+      tape.watch(exponent)
+      alpha = binarize.learned_step_size(
+          tf.constant(0.5, tf.float64), exponent, 6.0
+      )
+      value = binarize.binarize(x, alpha, zeta)
+    gradient = tape.gradient(value, exponent, output_gradients=upstream)
+    self.assertAllClose(alpha, 0.5 * np.exp(0.6))
+    _, _, alpha_slope = _reference(x, alpha.numpy(), zeta)
+    self.assertAllClose(
+        gradient, 6.0 * alpha.numpy() * np.sum(alpha_slope * upstream)
     )
-    self.assertAllEqual(value, [0.0, 0.0])
-    self.assertAllEqual(x_grad, [1.0, 1.0])
+
+
+class EdgeCasesTest(tf.test.TestCase, parameterized.TestCase):
+
+  def test_zero_step_size_gives_zero_and_finite_gradients(self):
+    x = tf.constant([-1.0, -0.0, 0.0, 2.0])
+    value, x_grad, alpha_grad = _value_and_gradients(
+        x, 0.0, tf.fill([4], 0.5), tf.constant([1.0, 2.0, 3.0, 4.0])
+    )
+    self.assertAllEqual(value, tf.zeros([4]))
+    # Zero is inside the band, anything else outside.
+    self.assertAllEqual(x_grad, [0.0, 2.0, 3.0, 0.0])
     self.assertTrue(np.isfinite(alpha_grad))
 
   def test_infinite_entries_are_clipped(self):
-    value, (x_grad, alpha_grad) = _value_and_gradients(
-        np.float32([np.inf, -np.inf]), 0.5, np.float32([0.5, 0.5]), tf.ones([2])
+    x = tf.constant([-np.inf, np.inf])
+    value, x_grad, alpha_grad = _value_and_gradients(
+        x, 0.5, tf.fill([2], 0.5), tf.constant([1.0, 3.0])
     )
-    self.assertAllEqual(value, [0.5, -0.5])
+    self.assertAllEqual(value, [-0.5, 0.5])
     self.assertAllEqual(x_grad, [0.0, 0.0])
-    self.assertEqual(alpha_grad.numpy(), 0.0)
+    self.assertAllEqual(alpha_grad, 2.0)
 
   def test_nan_step_size_gives_nan(self):
-    value = binarize.binarize(
-        tf.ones([2]), tf.constant(np.nan), tf.fill([2], 0.5)
+    value = binarize.binarize(tf.constant([-1.0, 0.0, 1.0]), np.nan, [0.5] * 3)
+    self.assertAllEqual(np.isnan(value), [True] * 3)
+
+  def test_nan_entry_keeps_to_the_two_values_and_gets_no_gradient(self):
+    value, x_grad, _ = _value_and_gradients(
+        tf.constant([np.nan, 2.0]), 0.5, tf.fill([2], 0.5), tf.ones([2])
     )
-    self.assertTrue(np.all(np.isnan(value)))
+    self.assertAllEqual(tf.abs(value), [0.5, 0.5])
+    self.assertAllEqual(x_grad, [0.0, 0.0])
+
+
+class CompiledTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(False, True)
-  def test_compiled_equals_eager(self, jit_compile):
-    x, zeta = _inputs(0.25)
-    upstream = tf.ones_like(x)
-    value, gradients = _value_and_gradients(x, 0.25, zeta, upstream)
-    compiled = tf.function(binarize.binarize, jit_compile=jit_compile)
-    value_2, gradients_2 = _value_and_gradients(
-        x, 0.25, zeta, upstream, compiled
+  def test_equals_eager(self, jit_compile):
+    x, alpha, zeta, upstream = (
+        tf.cast(value, tf.float32) for value in _inputs()
     )
-    self.assertAllEqual(value, value_2)
-    self.assertAllEqual(gradients[0], gradients_2[0])
-    self.assertAllClose(gradients[1], gradients_2[1], rtol=1e-4, atol=1e-3)
+    compiled = tf.function(_value_and_gradients, jit_compile=jit_compile)
+    value, x_grad, alpha_grad = compiled(x, alpha, zeta, upstream)
+    expected = _value_and_gradients(x, alpha, zeta, upstream)
+    self.assertAllEqual(value, expected[0])
+    self.assertAllEqual(x_grad, expected[1])
+    # A sum, in another order.
+    self.assertAllClose(alpha_grad, expected[2], rtol=1e-5)
 
 
-class StepSizeTest(tf.test.TestCase):
-
-  def test_initial_step_size_is_the_mean_absolute_entry(self):
-    self.assertAllClose(
-        binarize.initial_step_size(tf.constant([[1.0, -2.0], [0.0, 5.0]])), 2.0
-    )
-    self.assertEqual(binarize.initial_step_size(tf.zeros([0])).numpy(), 0.0)
+class StepSizeTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_learned_step_size(self):
-    exponent = tf.constant(0.1)
-    with tf.GradientTape() as tape:
-      tape.watch(exponent)
-      step_size = binarize.learned_step_size(0.02, exponent, 6.0)
-    self.assertAllClose(step_size, 0.02 * np.exp(0.6))
-    # d alpha / d alpha_e = rho alpha.
-    self.assertAllClose(tape.gradient(step_size, exponent), 6.0 * step_size)
+    self.assertAllClose(
+        binarize.learned_step_size(tf.constant(0.01), tf.constant(-0.5), 4.0),
+        0.01 * np.exp(-2.0),
+    )
+    # rho = 0 keeps the initial value whatever the exponent.
+    self.assertAllEqual(
+        binarize.learned_step_size(tf.constant(0.01), tf.constant(9.0), 0.0),
+        tf.constant(0.01),
+    )
+
+  def test_initial_step_size_is_the_mean_absolute_entry(self):
+    update = tf.constant([[-1.0, 2.0, 0.0], [0.5, -0.5, 2.0]])
+    self.assertAllClose(binarize.initial_step_size(update), 1.0)
 
   def test_max_norm(self):
-    self.assertEqual(binarize.max_norm(tf.constant([1.0, -3.0])).numpy(), 3.0)
-    self.assertEqual(binarize.max_norm(tf.zeros([0])).numpy(), 0.0)
+    self.assertAllEqual(binarize.max_norm(tf.constant([[-3.0, 2.0]])), 3.0)
+
+  def test_max_norm_makes_every_entry_unbiased(self):
+    x, _, zeta, upstream = _inputs()
+    alpha = binarize.max_norm(x)
+    _, x_grad, _ = _value_and_gradients(x, alpha, zeta, upstream)
+    self.assertAllEqual(x_grad, upstream)
+
+  @parameterized.parameters(
+      (binarize.initial_step_size,), (binarize.max_norm,)
+  )
+  def test_of_zero_empty_and_non_finite(self, function):
+    self.assertAllEqual(function(tf.zeros([3, 2])), 0.0)
+    self.assertAllEqual(function(tf.zeros([0, 2])), 0.0)
+    self.assertAllEqual(function(tf.constant([1.0, -np.inf])), np.inf)
+    self.assertTrue(np.isnan(function(tf.constant([1.0, np.nan]))))
 
 
 if __name__ == '__main__':
