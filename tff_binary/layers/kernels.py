@@ -186,9 +186,9 @@ def wrap_kernels(model, wrap, is_compressed=is_kernel):
     if missed:
       raise ValueError(
           f'layer {layer.name!r} of type {type(layer).__name__} has kernels '
-          f'out of reach: {", ".join(missed)}. Within reach are the attributes of '
-          'the layers of a Sequential or functional model and of the cells of '
-          'recurrent layers. Exclude other kernels with is_compressed, or '
+          f'out of reach: {", ".join(missed)}. Within reach are the attributes '
+          'of the layers of a Sequential or functional model and of the cells '
+          'of recurrent layers. Exclude other kernels with is_compressed, or '
           'convert a nested model before it is nested.'
       )
   if not reached:

@@ -33,7 +33,9 @@ def binarize(x, step_size, noise):
   `2 b - (x + step_size) / step_size` inside, with `b` in {0, 1} the very draw
   of the forward pass, summed over the tensor.
 
-  A `step_size` of zero maps everything to zero.
+  A `step_size` of zero maps everything to zero, an infinite entry maps to the
+  nearer end, and NaN to an end without a gradient: whether an update is finite
+  does not show in what it is mapped to.
 
   Args:
     x: A float tensor of any shape `s`, the model update.

@@ -451,6 +451,7 @@ class DrawTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllEqual(first, second)
       seen.append(tuple(first.numpy().ravel()))
     self.assertLen(set(seen), 3)
+    self.assertEqual(update.draw.numpy(), 3)
 
   @_BOTH_ADAPTERS
   def test_evaluation_neither_varies_nor_moves_the_draw(self, convert):

@@ -277,7 +277,7 @@ class FedBATTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(
       # phi, [(tau, number of full-precision steps)].
       (0.5, [(1, 1), (2, 1), (5, 2), (7, 3)]),  # One step, though floor is 0.
-      (0.7, [(10, 7)]),  # In float32 0.7 * 10 is below 7.
+      (0.58, [(10, 5), (50, 29)]),  # In float64 0.58 * 50 is below 29.
       (1.0, [(1, 1), (3, 3)]),
       (0.0, [(1, 0), (3, 0)]),  # alpha' is the floor of 1e-8.
   )
@@ -350,12 +350,20 @@ class FedBATTest(tf.test.TestCase, parameterized.TestCase):
     self.assertNotAllEqual(signs(round_num=1), signs())
     self.assertNotAllEqual(signs(seed=1), signs())
 
-  def test_is_caught_at_whatever_step_it_appears(self):
+  def test_nan_is_caught_at_whatever_step_it_appears(self):
     # Four steps of one example each, the last two of them binarized: each of
-    # the four positions of the NaN is another step's. A binarized update is
-    # finite all the same, so the layer's variables must be looked at.
+    # the four positions of the NaN is another step's. With the step size held
+    # by the clamp the NaN is in m alone, and the binarized update is finite.
+    build_model = lambda: tf.keras.Sequential([
+        tf.keras.Input((tiny.NUM_FEATURES,)),
+        tf.keras.layers.Dense(tiny.NUM_CLASSES, use_bias=False),
+    ])
     client = tiny.EagerClient(
-        build_weight_layer=_Binarization, batch_size=1
+        build_model,
+        build_weight_layer=functools.partial(
+            _Binarization, min_step_size=1.0, max_step_size=1.0
+        ),
+        batch_size=1,
     )
     features, labels = tiny.arrays(4)
     for position in range(4):
@@ -367,8 +375,9 @@ class FedBATTest(tf.test.TestCase, parameterized.TestCase):
       self.assertEqual(metrics['non_finite_clients'], 1)
       self.assertEqual(weight, 0.0)
       self.assertEqual(metrics['num_examples'], [0])
-      for u in update['trainable']:
-        self.assertAllEqual(u, np.zeros_like(u))
+      self.assertAllEqual(
+          update['trainable'], np.zeros_like(update['trainable'])
+      )
 
 
 def _mean_update_of_plain_training(num_steps):
@@ -409,13 +418,11 @@ class ClientWorkTest(tf.test.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    build_layers = lambda: [
-        _Binarization() if c else None for c in _fedbat_client().compressed
-    ]
+    compressed = _fedbat_client().compressed
     cls._process = local_training.build_client_work(
         learning.keras_model_fn(tiny.batch_norm_model, tiny.element_spec()),
         tiny.element_spec(),
-        build_layers,
+        lambda: [_Binarization() if c else None for c in compressed],
         learning.LocalTraining(local_epochs=2, batch_size=4),
         seed=0,
     )

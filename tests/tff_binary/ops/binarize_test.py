@@ -34,12 +34,13 @@ def _reference(x, alpha, zeta):
 def _inputs(shape=(40, 25), seed=0):
   """Entries inside and outside the band, a step size, noise and upstream."""
   random = np.random.RandomState(seed)
-  x = random.randn(*shape)
-  return x, 0.9, random.rand(*shape), random.randn(*shape)
+  x, upstream = random.normal(size=shape), random.normal(size=shape)
+  return x, 0.9, random.uniform(size=shape), upstream
 
 
 def _value_and_gradients(x, alpha, zeta, upstream):
-  x, alpha = tf.convert_to_tensor(x), tf.convert_to_tensor(alpha, x.dtype)
+  x = tf.convert_to_tensor(x)
+  alpha = tf.convert_to_tensor(alpha, x.dtype)
   with tf.GradientTape() as tape:
     tape.watch([x, alpha])
     value = binarize.binarize(x, alpha, zeta)
@@ -97,7 +98,7 @@ class ForwardTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters((), (0,), (7,), (3, 2, 2, 5))
   def test_shapes(self, *shape):
-    x, alpha, zeta, upstream = _inputs(shape or ())
+    x, alpha, zeta, upstream = _inputs(shape)
     value, x_grad, alpha_grad = _value_and_gradients(x, alpha, zeta, upstream)
     self.assertEqual(value.shape, shape)
     self.assertEqual(x_grad.shape, shape)
@@ -188,7 +189,8 @@ class EdgeCasesTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(alpha_grad, 2.0)
 
   def test_nan_step_size_gives_nan(self):
-    value = binarize.binarize(tf.constant([-1.0, 0.0, 1.0]), np.nan, [0.5] * 3)
+    x = tf.constant([-1.0, 0.0, 1.0])
+    value = binarize.binarize(x, np.nan, tf.fill([3], 0.5))
     self.assertAllEqual(np.isnan(value), [True] * 3)
 
   def test_nan_entry_keeps_to_the_two_values_and_gets_no_gradient(self):

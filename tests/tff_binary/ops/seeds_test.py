@@ -146,7 +146,8 @@ class ShuffleTest(tf.test.TestCase):
     self.assertCountEqual(shuffled.numpy().tolist(), value.numpy().tolist())
 
   def test_empty_and_single(self):
-    self.assertAllEqual(seeds.shuffle(tf.zeros([0, 3]), _SEED), tf.zeros([0, 3]))
+    empty = tf.zeros([0, 3])
+    self.assertAllEqual(seeds.shuffle(empty, _SEED), empty)
     self.assertAllEqual(seeds.shuffle(tf.constant([5]), _SEED), [5])
 
   def test_every_position_is_equally_likely(self):
