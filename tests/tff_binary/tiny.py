@@ -41,7 +41,7 @@ def dense_model():
   return tf.keras.Sequential([
       tf.keras.Input((NUM_FEATURES,)),
       _dense(5, seed=1),
-      tf.keras.layers.ReLU(),
+      tf.keras.layers.Activation('tanh'),
       _dense(NUM_CLASSES, seed=2),
   ])
 
@@ -52,7 +52,7 @@ def batch_norm_model():
       tf.keras.Input((NUM_FEATURES,)),
       _dense(5, seed=1, use_bias=False),
       tf.keras.layers.BatchNormalization(momentum=0.9),
-      tf.keras.layers.ReLU(),
+      tf.keras.layers.Activation('tanh'),
       _dense(NUM_CLASSES, seed=2),
   ])
 
@@ -138,17 +138,18 @@ class EagerClient:
       **kwargs: Keyword arguments of `LocalTraining`.
     """
     spec = spec or element_spec()
-    model = learning.keras_model_fn(build_model, spec, **dict(model_fn_kwargs))()
+    model_fn_kwargs = dict(model_fn_kwargs)
+    model = learning.keras_model_fn(build_model, spec, **model_fn_kwargs)()
     weights = tff.learning.models.ModelWeights.from_model(model)
     self.weights = tf.nest.map_structure(lambda v: v.numpy(), weights)
     self.compressed = [v.shape.rank >= 2 for v in model.trainable_variables]
+    with_layer = [
+        c and build_weight_layer is not None for c in self.compressed
+    ]
     # Traced once for clients of any size.
     self._client_update = local_training.build_client_update(
         model,
-        [
-            build_weight_layer() if build_weight_layer is not None and c else None
-            for c in self.compressed
-        ],
+        [build_weight_layer() if w else None for w in with_layer],
         learning.LocalTraining(**kwargs),
         seed,
     ).get_concrete_function(

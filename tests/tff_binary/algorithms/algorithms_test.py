@@ -115,9 +115,9 @@ class AlgorithmsTest(tf.test.TestCase, parameterized.TestCase):
   def test_memory_does_not_grow_with_the_rounds(self, name):
     # In each of 60 rounds both clients make several copies of the weights of
     # 1 MB. One of them left behind by each would be 120 MB in the worker, one
-    # left by the round 60 MB here. The worker's heap needs some hundred rounds
-    # to reach its size; of stock FedAvg or with this package it was seen to grow
-    # by 1 to 45 MB meanwhile, and by less than 0.1 MB a round afterwards.
+    # left by the round 60 MB here. The worker's heap takes some hundred rounds
+    # to reach its size: it was seen to grow by 1 to 45 MB in these 60, and in
+    # later ones, as with stock FedAvg, by less than 0.1 MB a round.
     process, _ = _cached_build(name)
     _train(process, num_rounds=20)
     worker, python = _resident_megabytes()

@@ -74,11 +74,10 @@ class ClientStoreTest(tf.test.TestCase, parameterized.TestCase):
     learning.ClientStore.write(
         self._folder, [(features, np.zeros(4, np.int32))]
     )
-    sizes = {p.name: p.stat().st_size for p in pathlib.Path(self._folder).iterdir()}
-    self.assertEqual(sizes, {'0.features': 24, '0.labels': 16})
+    files = pathlib.Path(self._folder).iterdir()
     self.assertEqual(
-        (pathlib.Path(self._folder) / '0.features').read_bytes(),
-        bytes(range(24)),
+        {path.name: path.read_bytes() for path in files},
+        {'0.features': bytes(range(24)), '0.labels': bytes(16)},
     )
 
   @parameterized.named_parameters(

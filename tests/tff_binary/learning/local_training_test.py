@@ -277,7 +277,7 @@ class FedBATTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(
       # phi, [(tau, number of full-precision steps)].
       (0.5, [(1, 1), (2, 1), (5, 2), (7, 3)]),  # One step, though floor is 0.
-      (0.7, [(10, 7)]),
+      (0.58, [(10, 5), (50, 29)]),  # In float64 0.58 * 50 is below 29.
       (1.0, [(1, 1), (3, 3)]),
       (0.0, [(1, 0), (3, 0)]),  # alpha' is the floor of 1e-8.
   )

@@ -117,8 +117,8 @@ class BytesTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.named_parameters(
       ('fedavg', 'fedavg', wire.Float32Codec(), tiny.dense_model, 4 * 45),
-      # 30 and 15 bits, and two step sizes.
-      ('fedbat', 'fedbat', wire.BinaryCodec(), tiny.batch_norm_model, 4 + 2 + 8),
+      # 30 and 15 bits in 4 and 2 bytes, and two step sizes.
+      ('fedbat', 'fedbat', wire.BinaryCodec(), tiny.batch_norm_model, 6 + 8),
   )
   def test_reported_bytes_are_those_of_the_payloads(
       self, name, codec, build_model, kernel_bytes
