@@ -31,7 +31,8 @@ class ReadmeTest(absltest.TestCase):
     # They build on one another, as a reader would type them.
     names = {'__name__': 'readme'}
     for example in examples:
-      exec(compile(example, str(_README), 'exec'), names)  # pylint: disable=exec-used
+      # pylint: disable-next=exec-used
+      exec(compile(example, str(_README), 'exec'), names)
     self.assertGreater(names['result'].summary['last_test_accuracy'], 0.8)
 
   def test_table_lists_every_algorithm(self):

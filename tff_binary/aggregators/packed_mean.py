@@ -50,11 +50,12 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
   The process has no state. Its measurements are
 
   *   `num_clients`: int32, the number of clients that sent an update.
-  *   `num_compressed_params`: int64, entries of one update's compressed tensors.
-  *   `compressed_uplink_bytes`: int64, bytes of the compressed tensors' payloads,
-      summed over the clients.
-  *   `uplink_bytes`: int64, all bytes that entered the aggregation, summed over
-      the clients.
+  *   `num_compressed_params`: int64, entries of one client's compressed
+      tensors.
+  *   `compressed_uplink_bytes`: int64, bytes of the compressed tensors'
+      payloads, summed over the clients.
+  *   `uplink_bytes`: int64, all bytes that entered the aggregation, summed
+      over the clients.
   *   `num_dropped_clients`: int32, only with `on_off_grid='drop'`: how many
       clients got weight 0 for their off-grid values.
 

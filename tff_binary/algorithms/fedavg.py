@@ -34,8 +34,8 @@ class FedAvg(registry.Hyperparameters):
 def build_fedavg(model_fn, *, hyperparameters=FedAvg(), **kwargs):
   """Builds FedAvg with the client work and metrics of all other methods.
 
-  Unlike `tff.learning.algorithms.build_weighted_fed_avg` it averages BatchNorm's
-  moving statistics.
+  Unlike `tff.learning.algorithms.build_weighted_fed_avg` it averages
+  BatchNorm's moving statistics.
 
   Args:
     model_fn: A no-arg function that returns a

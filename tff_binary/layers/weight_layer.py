@@ -76,5 +76,5 @@ class WeightLayer(tf.keras.layers.Layer, abc.ABC):
     """
 
   def measurements(self):
-    """Returns an `OrderedDict` of float32 scalars; clients' mean is reported."""
+    """Returns float32 scalars by name; their mean over clients is reported."""
     return {}

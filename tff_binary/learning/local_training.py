@@ -106,7 +106,9 @@ def build_client_update(
   layers = [layer for layer in weight_layers if layer is not None]
   local_variables = []
   for layer, variable in zip(weight_layers, model.trainable_variables):
-    local_variables += [variable] if layer is None else layer.trainable_variables
+    local_variables.extend(
+        [variable] if layer is None else layer.trainable_variables
+    )
   optimizer = local_training.optimizer
   preprocess_fn = local_training.preprocess_fn or tf.identity
 

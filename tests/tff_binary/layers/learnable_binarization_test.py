@@ -153,7 +153,9 @@ class StepSizeTest(tf.test.TestCase, parameterized.TestCase):
       layer.update_variable.assign(update)
       with tf.GradientTape() as tape:
         effective = layer(tf.zeros([1, 3]), _SEED)
-      self.assertAllClose(tf.abs(effective), np.full([1, 3], np.max(np.abs(update))))
+      self.assertAllClose(
+          tf.abs(effective), np.full([1, 3], np.max(np.abs(update)))
+      )
       upstream = tf.constant([[1.0, 2.0, 3.0]])
       self.assertAllEqual(
           tape.gradient(effective, layer.update_variable, upstream), upstream
@@ -179,7 +181,9 @@ class UpdateTest(tf.test.TestCase):
   def test_zero_update_sends_zero(self):
     for kwargs in ({}, dict(clamp_step_size=False), dict(step_size='max_norm')):
       layer = _binarizing_layer(tf.zeros([4, 5]), **kwargs)
-      self.assertAllEqual(layer.update(tf.ones([4, 5]), _SEED), tf.zeros([4, 5]))
+      self.assertAllEqual(
+          layer.update(tf.ones([4, 5]), _SEED), tf.zeros([4, 5])
+      )
 
   def test_is_unbiased_inside_the_band(self):
     layer = _binarizing_layer([[0.01, -0.02, 0.005, 0.0]], step_size='max_norm')

@@ -199,8 +199,8 @@ class FullPrecisionTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllClose(
           [v - w for v, w in zip(variables, initial)],
           update[half],
-          rtol=1e-4,
-          atol=1e-6,
+          rtol=1e-3,  # Adam divides by small second moments.
+          atol=1e-5,
       )
     self.assertAllClose(metrics['loss'], [sum(losses), 30.0], rtol=1e-5)
 
