@@ -36,9 +36,13 @@ from benchmarks import timing
 
 _BATCH_SIZE = 4
 
-# glibc gives blocks of this size back to the system when they are freed;
-# without the variable it adapts the size to what the program allocates.
-_ENVIRONMENT = {'MALLOC_MMAP_THRESHOLD_': str(2**17)}
+# What is freed shall leave the process at once: with oneDNN, TensorFlow keeps it
+# in a pool that grows by doubling, and glibc keeps blocks below a size that it
+# adapts to what the program allocates.
+_ENVIRONMENT = {
+    'TF_ENABLE_ONEDNN_OPTS': '0',
+    'MALLOC_MMAP_THRESHOLD_': str(2**17),
+}
 
 
 def _resident_bytes():
@@ -119,8 +123,8 @@ def main():
       formatter_class=argparse.RawDescriptionHelpFormatter,
   )
   parser.add_argument('--repeats', type=int, default=3)
-  parser.add_argument('--num_layers', type=int, default=16)
-  parser.add_argument('--width', type=int, default=2048)
+  parser.add_argument('--num_layers', type=int, default=8)
+  parser.add_argument('--width', type=int, default=4096)
   parser.add_argument('--measure', choices=['fedavg', 'fedbat'],
                       help='measure this one once, in this process')
   args = parser.parse_args()
