@@ -37,7 +37,7 @@ _ROOT = pathlib.Path(__file__).resolve().parents[3]
 # Programs print the worker's pid, then end in some way. The pipe that they
 # write to ends only when the worker, which inherits nothing, does not hold it.
 _PROGRAM = """
-import os, psutil, signal, sys, threading, time
+import os, psutil, signal, sys, threading
 import numpy as np, tensorflow as tf, tensorflow_federated as tff
 from tff_binary.runtime import local
 
@@ -45,12 +45,8 @@ from tff_binary.runtime import local
 def count(limit):
   return tf.while_loop(lambda i: i < limit, lambda i: [i + 1], [np.int64(0)])[0]
 
-def interrupt():
-  # As a person would, again and again: on a machine with five times as much to
-  # do as it has cores, a single SIGINT was once without effect.
-  while True:
-    time.sleep(2)
-    os.kill(os.getpid(), signal.SIGINT)
+# A shell's background jobs inherit that it is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def main():
   count(1)
@@ -197,7 +193,7 @@ class LocalWorkerTest(parameterized.TestCase):
       ('ended', 'os.kill(os.getpid(), signal.SIGTERM)', True, -signal.SIGTERM),
       (
           'interrupted_in_a_computation',
-          'threading.Thread(target=interrupt, daemon=True).start();'
+          'threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start();'
           'count(10**12)',
           True,
           -signal.SIGINT,
