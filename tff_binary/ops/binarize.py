@@ -33,9 +33,9 @@ def binarize(x, step_size, noise):
   `2 b - (x + step_size) / step_size` inside, with `b` in {0, 1} the very draw
   of the forward pass, summed over the tensor.
 
-  A `step_size` of zero maps everything to zero, an infinite entry maps to the
-  nearer end, and NaN to an end without a gradient: whether an update is finite
-  does not show in what it is mapped to.
+  A `step_size` of zero maps everything to zero and has no gradient, an infinite
+  entry maps to the nearer end, and NaN to an end without a gradient: whether an
+  update is finite does not show in what it is mapped to.
 
   Args:
     x: A float tensor of any shape `s`, the model update.
@@ -45,22 +45,25 @@ def binarize(x, step_size, noise):
   Returns:
     A float tensor of shape `s`.
   """
-  # The floor in equation 7, floor((x + alpha) / (2 alpha) + zeta), is a
-  # comparison; written without a division it also holds for alpha = 0.
-  up = x + step_size >= 2.0 * step_size * (1.0 - noise)
-  inside = tf.abs(x) <= step_size
-  positive = tf.where(inside, up, x > 0.0)
+  # Equation 7's floor((x + alpha) / (2 alpha) + zeta) as a comparison. It maps
+  # every entry outside to the nearer end too, as zeta is less than 1.
+  binarized = tf.where(
+      x >= step_size - 2.0 * step_size * noise, step_size, -step_size
+  )
 
   def grad(upstream):
-    x_grad = tf.where(inside, upstream, tf.zeros_like(upstream))
-    sign = tf.where(positive, tf.ones_like(x), -tf.ones_like(x))
-    # 2 b - (x + alpha) / alpha = (2 b - 1) - x / alpha.
-    slope = sign - tf.where(
-        inside, tf.math.divide_no_nan(x, step_size), tf.zeros_like(x)
+    x_grad = tf.where(tf.abs(x) <= step_size, upstream, 0.0)
+    # Equation 9 summed: (2 b - 1) - x / alpha inside and the sign outside are
+    # the result without its scale, less what equation 8 lets pass times x. An
+    # infinite entry is outside: its product is 0, not NaN.
+    step_size_grad = tf.math.divide_no_nan(
+        tf.reduce_sum(upstream * binarized)
+        - tf.reduce_sum(tf.math.multiply_no_nan(x, x_grad)),
+        step_size,
     )
-    return x_grad, tf.reduce_sum(upstream * slope), None
+    return x_grad, step_size_grad, None
 
-  return tf.where(positive, step_size, -step_size), grad
+  return binarized, grad
 
 
 def learned_step_size(base, exponent, rho):
