@@ -21,7 +21,8 @@ import tensorflow as tf
 _SIGNS_OF_BYTE = np.where(
     np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1), 1.0, -1.0
 )
-_BIT_VALUES = 2 ** np.arange(7, -1, -1, dtype=np.uint8)
+# Moves the lowest bit of byte i of a 64-bit word to bit 63 - i.
+_GATHER_LOW_BITS = np.uint64(0x8040201008040201)
 
 
 def num_bytes(length):
@@ -40,9 +41,14 @@ def pack_signs(positive):
     are 0.
   """
   length = positive.shape[0]
-  padded = tf.pad(positive, [[0, num_bytes(length) * 8 - length]])
-  bits = tf.cast(tf.reshape(padded, [-1, 8]), tf.uint8)
-  return tf.reduce_sum(bits * _BIT_VALUES, axis=1)
+  padding = num_bytes(length) * 8 - length
+  bits = tf.pad(tf.cast(positive, tf.uint8), [[0, padding]])
+  # Eight bits at a time; TensorFlow's machines are all little-endian.
+  words = tf.bitcast(tf.reshape(bits, [-1, 8]), tf.uint64)
+  first_bytes = tf.bitwise.right_shift(
+      words * _GATHER_LOW_BITS, tf.constant(56, tf.uint64)
+  )
+  return tf.cast(first_bytes, tf.uint8)
 
 
 def unpack_signs(packed, length, step_size):
