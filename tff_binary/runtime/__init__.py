@@ -11,3 +11,26 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+"""Where TFF's computations run: on this machine, on GPUs, on other machines.
+
+Imported at first use: the settings and the errors do not need TensorFlow.
+"""
+
+import importlib
+
+_MODULES = {
+    'Runtime': 'settings',
+    'WorkerError': 'errors',
+    'execution_context': 'contexts',
+}
+
+
+def __getattr__(name):
+  if name in _MODULES:
+    module = importlib.import_module(f'{__name__}.{_MODULES[name]}')
+    return getattr(module, name)
+  raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+
+
+def __dir__():
+  return sorted([*globals(), *_MODULES])

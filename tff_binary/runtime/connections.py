@@ -1,0 +1,210 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Calls to one worker, which end whatever happens to the worker."""
+
+import contextlib
+import threading
+import time
+
+import grpc
+
+from tensorflow_federated.proto.v0 import executor_pb2
+from tensorflow_federated.proto.v0 import executor_pb2_grpc
+from tff_binary.runtime import errors
+
+# Model weights exceed the default message size of 4 MB. A worker that is
+# starting is found within a moment of its start.
+_CHANNEL_OPTIONS = (
+    ('grpc.max_receive_message_length', -1),
+    ('grpc.max_send_message_length', -1),
+    ('grpc.initial_reconnect_backoff_ms', 50),
+    ('grpc.min_reconnect_backoff_ms', 1000),
+    ('grpc.max_reconnect_backoff_ms', 200),
+)
+# A proxy that the environment names must not see what stays on this machine.
+_LOCAL_CHANNEL_OPTIONS = _CHANNEL_OPTIONS + (('grpc.enable_http_proxy', 0),)
+
+_PROBE_SECONDS = 5.0
+
+# A worker forgets its executors when it is started again.
+_LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.FAILED_PRECONDITION)
+
+
+def read_credentials(certificate, private_key, worker_authority):
+  """Returns `grpc.ChannelCredentials` from three PEM files."""
+  contents = []
+  for path in (worker_authority, private_key, certificate):
+    with open(path, 'rb') as file:
+      contents.append(file.read())
+  return grpc.ssl_channel_credentials(*contents)
+
+
+class Connection:
+  """The connection to one worker, C++ or Python.
+
+  While a call takes long the worker is asked, on the same channel, for
+  something that costs it nothing. So a worker that hangs is told from one that
+  computes.
+  """
+
+  def __init__(self, address, name, deadline, credentials=None):
+    """Opens the connection, to a worker that may not be there yet.
+
+    Args:
+      address: `host:port` or `unix:/path`.
+      name: What errors call the worker.
+      deadline: For how many seconds a worker may leave calls unanswered.
+      credentials: `grpc.ChannelCredentials`; None to send all unencrypted.
+    """
+    self.name = name
+    self._deadline = deadline
+    if credentials is None:
+      self._channel = grpc.insecure_channel(address, _LOCAL_CHANNEL_OPTIONS)
+    else:
+      self._channel = grpc.secure_channel(
+          address, credentials, _CHANNEL_OPTIONS
+      )
+    self._service = executor_pb2_grpc.ExecutorGroupStub(self._channel)
+    self._pending = set()
+    self._unattended = set()
+    self._lock = threading.Lock()
+
+  def __str__(self):
+    return self.name
+
+  def close(self):
+    """Closes the connection; calls under way fail."""
+    self._channel.close()
+
+  def cancel(self):
+    """Ends the calls under way, with a `grpc.FutureCancelledError`."""
+    with self._lock:
+      for call in self._pending:
+        call.cancel()
+
+  def call(self, method, request, executor, is_abandoned):
+    """Calls the worker and waits for its answer.
+
+    Args:
+      method: The name of a method of TFF's `ExecutorGroup` service.
+      request: The request.
+      executor: The `ExecutorId` that the request depends on, or None.
+      is_abandoned: A function that says whether the answer is not needed any
+        more. It says so before `cancel` is called.
+
+    Returns:
+      The response.
+
+    Raises:
+      WorkerLost: If the worker cannot be reached, has been started again since
+        it made the executor, or answers nothing for the deadline.
+      grpc.RpcError: If the worker answers with an error.
+      grpc.FutureCancelledError: After `cancel`.
+    """
+    call = getattr(self._service, method).future(request)
+    with self._lock:
+      self._pending.add(call)
+    if is_abandoned():
+      call.cancel()
+    try:
+      return self._wait(call)
+    except grpc.RpcError as e:
+      # Errors of a computation may have the same codes.
+      if e.code() in _LOST and not self._has(executor):
+        raise errors.WorkerLost(
+            self, time.monotonic(), f'{e.code().name}: {e.details()}'
+        ) from e
+      raise
+    finally:
+      with self._lock:
+        self._pending.discard(call)
+
+  def call_later(self, method, request):
+    """Calls the worker, without waiting and whether it answers or not."""
+    call = getattr(self._service, method).future(request)
+    self._unattended.add(call)  # It would be cancelled without a reference.
+    call.add_done_callback(self._unattended.discard)
+
+  def _wait(self, call):
+    """Returns the result of a call, if the worker answers in the meantime."""
+    last_answer = time.monotonic()
+    probe_seconds = min(_PROBE_SECONDS, self._deadline / 3)
+    while True:
+      try:
+        return call.result(timeout=probe_seconds)
+      except grpc.FutureTimeoutError:
+        pass
+      if self.probe(probe_seconds) is None:
+        last_answer = time.monotonic()
+      elif time.monotonic() - last_answer > self._deadline:
+        call.cancel()
+        raise errors.WorkerLost(
+            self, last_answer, f'no answer for {self._deadline:g} seconds'
+        )
+
+  def probe(self, seconds):
+    """Asks the worker for next to nothing.
+
+    Args:
+      seconds: How long it may take to answer.
+
+    Returns:
+      None if the worker answers, or the reason why it does not.
+    """
+    request = executor_pb2.DisposeRequest(
+        executor=executor_pb2.ExecutorId(id='none')
+    )
+    try:
+      self._service.Dispose(request, timeout=seconds)
+    except grpc.RpcError as e:
+      if e.code() in (
+          grpc.StatusCode.UNAVAILABLE,
+          grpc.StatusCode.DEADLINE_EXCEEDED,
+          grpc.StatusCode.UNIMPLEMENTED,
+      ):
+        return f'{e.code().name}: {e.details()}'
+    return None
+
+  def wait_until_ready(self, seconds, away=0.0, check=lambda: None):
+    """Waits for the worker to answer.
+
+    Args:
+      seconds: How long it may stay away.
+      away: For how many of these seconds it has been away already.
+      check: Called several times a second; raises an exception if there is no
+        use in waiting.
+
+    Raises:
+      WorkerError: If the worker does not answer in time.
+    """
+    end = time.monotonic() + seconds - away
+    while (reason := self.probe(min(1.0, seconds))) is not None:
+      check()
+      if time.monotonic() > end:
+        raise errors.WorkerError(
+            f'{self} cannot be reached for {seconds:g} seconds ({reason})'
+        )
+      time.sleep(0.05)
+
+  def _has(self, executor):
+    """Whether the worker answers and knows the executor."""
+    if executor is None:
+      return False
+    request = executor_pb2.CreateStructRequest(executor=executor)
+    with contextlib.suppress(grpc.RpcError):
+      self._service.CreateStruct(
+          request, timeout=min(_PROBE_SECONDS, self._deadline)
+      )
+      return True
+    return False

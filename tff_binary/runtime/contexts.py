@@ -1,0 +1,334 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Runs TFF's computations in workers that are watched.
+
+A computation is a function of its arguments: what a worker holds while it
+computes can be computed again. So when a worker is lost the computation is
+stopped everywhere, the worker is started again or waited for, and the
+computation is repeated from its start. A round of training thus ends with the
+same weights whether or not a worker died in it.
+"""
+
+import atexit
+import collections
+from collections.abc import Iterator
+import contextlib
+import os
+import pathlib
+import shutil
+import sys
+import tempfile
+import time
+from typing import Optional
+
+from absl import logging
+import portpicker
+import tensorflow_federated as tff
+
+from tensorflow_federated.python.core.environments.tensorflow_frontend import tensorflow_computation
+from tff_binary.runtime import connections
+from tff_binary.runtime import errors
+from tff_binary.runtime import executors
+from tff_binary.runtime import processes
+from tff_binary.runtime import settings
+
+_BINARY = pathlib.Path(tff.__file__).parent / 'data' / 'worker_binary'
+_PACKAGES = pathlib.Path(__file__).parents[2]
+
+# How often a computation is repeated because of the same worker.
+_MAX_LOSSES = 3
+
+# A worker that imports TensorFlow on a busy machine takes long.
+_START_SECONDS = 120
+_CONNECT_SECONDS = 10
+
+
+@contextlib.contextmanager
+def execution_context(
+    runtime: settings.Runtime = settings.Runtime(),
+    log_path: Optional[str] = None,
+) -> Iterator[None]:
+  """Runs TFF's computations in the block where a `Runtime` says.
+
+  ```
+  with tff_binary.runtime.execution_context(
+      tff_binary.runtime.Runtime('device', clients_per_device=2)):
+    state, output = process.next(state, datasets)
+  ```
+
+  Processes that it starts are gone after the block, after an exception, Ctrl-C
+  or `sys.exit` in it, at interpreter exit if the block was never left, and, by
+  the kernel's parent-death signal, when this process is killed. SIGTERM, unless
+  a handler turns it into an exception, kills this process and hence the worker.
+
+  A worker that dies or stops answering in a computation is started again, or
+  waited for if it is remote, and the computation is repeated, three times at
+  most. A computation that fails is not repeated.
+
+  Enter the block in the main thread: the kernel sends the parent-death signal
+  when the *thread* that started the worker ends. TFF's context stack is local
+  to the thread too.
+
+  TFF's C++ worker accepts connections from everywhere and without credentials:
+  run it on machines whose ports are not open to strangers.
+
+  Args:
+    runtime: Where computations run.
+    log_path: The file that the output of processes is appended to; None
+      discards it.
+
+  Yields:
+    Nothing. Afterwards computations run where they ran before.
+
+  Raises:
+    WorkerError: If a worker cannot be started or reached or, from a computation
+      in the block, if one is lost for good.
+  """
+  with contextlib.ExitStack() as stack:
+    # For a block that is never left; does nothing after one that was. When
+    # Python closes this generator its threads are dead, and gRPC waits for one.
+    atexit.register(stack.close)
+    workers = _start_workers(runtime, log_path, stack)
+    context = _WatchedContext(workers, runtime.allow_lost_workers)
+    stack.callback(context.close)
+    stack.enter_context(tff.framework.get_context_stack().install(context))
+    yield
+
+
+def _start_workers(runtime, log_path, stack):
+  """Returns the workers, ready; `stack` stops them."""
+  if runtime.kind == 'remote':
+    credentials = None
+    if runtime.is_encrypted:
+      credentials = connections.read_credentials(
+          runtime.certificate, runtime.private_key, runtime.worker_authority
+      )
+    workers = [
+        _RemoteWorker(address, runtime.worker_deadline, credentials)
+        for address in runtime.workers
+    ]
+  elif runtime.in_process:
+    workers = [_InProcessWorker(runtime)]
+  else:
+    folder = tempfile.mkdtemp()  # Private to this user.
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    workers = [_LocalWorker(runtime, folder, log_path)]
+  for worker in workers:
+    stack.callback(worker.close)
+    worker.start()
+  return workers
+
+
+class _WatchedContext(tff.framework.SyncContext):
+  """Repeats computations in which a worker was lost."""
+
+  def __init__(self, workers, allow_lost_workers):
+    """Initializes the context.
+
+    Args:
+      workers: A list of workers, which are ready.
+      allow_lost_workers: Whether to carry on without workers that are lost for
+        good.
+    """
+    self._workers = workers
+    self._allow_lost_workers = allow_lost_workers
+    self._executors = executors.ExecutorFactory(
+        [worker.connection for worker in workers]
+    )
+    self._context = tff.framework.SyncExecutionContext(
+        executor_fn=self._executors,
+        compiler_fn=tff.backends.native.desugar_and_transform_to_native,
+        transform_args=tensorflow_computation.transform_args,
+        transform_result=tensorflow_computation.transform_result,
+    )
+
+  def invoke(self, comp, arg):
+    losses = collections.Counter()
+    while True:
+      try:
+        result = self._context.invoke(comp, arg)
+      except errors.WorkerLost as e:
+        self._recover(e, losses)
+      else:
+        self._executors.release_values()
+        return result
+
+  def close(self):
+    self._executors.close()
+
+  def _recover(self, lost, losses):
+    """Brings a worker back or does without it."""
+    self._executors.close()
+    (worker,) = [w for w in self._workers if w.connection is lost.connection]
+    losses[worker] += 1
+    logging.warning('%s', lost)
+    try:
+      if losses[worker] > _MAX_LOSSES:
+        raise errors.WorkerError(
+            f'{worker.describe(lost)}\n(the computation was repeated'
+            f' {_MAX_LOSSES} times)'
+        )
+      worker.recover(lost)
+    except errors.WorkerError as e:
+      if not self._allow_lost_workers or len(self._workers) == 1:
+        raise
+      logging.warning('%s; its clients go to the other workers', e)
+      self._workers.remove(worker)
+    self._executors.connections = [w.connection for w in self._workers]
+
+
+class _RemoteWorker:
+  """A worker that somebody else runs."""
+
+  def __init__(self, address, deadline, credentials):
+    self._deadline = deadline
+    self.connection = connections.Connection(
+        address, f'the worker {address}', deadline, credentials
+    )
+
+  def start(self):
+    self.connection.wait_until_ready(min(_CONNECT_SECONDS, self._deadline))
+
+  def recover(self, lost):
+    away = time.monotonic() - lost.since
+    self.connection.wait_until_ready(self._deadline, away)
+
+  def describe(self, lost):
+    return str(lost)
+
+  def close(self):
+    self.connection.close()
+
+
+class _LocalWorker:
+  """A worker process on this machine."""
+
+  def __init__(self, runtime, folder, log_path):
+    self._runtime = runtime
+    self._folder = folder
+    self._log_path = log_path
+    self._process = None
+    self._num_starts = 0
+    self.connection = None
+
+  def start(self):
+    # A new address each time: the former one may still be in use.
+    self._num_starts += 1
+    if self._runtime.kind == 'device':
+      address = f'unix:{self._folder}/{self._num_starts}.sock'
+      command = _device_command(self._runtime, address)
+    else:
+      port = portpicker.pick_unused_port()
+      address = f'127.0.0.1:{port}'
+      command = _cpp_command(self._runtime, port)
+    self._process = processes.Process(
+        command,
+        self._log_path,
+        {**os.environ, 'PYTHONPATH': _python_path()},
+    )
+    self.connection = connections.Connection(
+        address, 'the local worker', self._runtime.worker_deadline
+    )
+    self.connection.wait_until_ready(
+        _START_SECONDS, check=self._check_is_running
+    )
+
+  def _check_is_running(self):
+    if not self._process.is_running():
+      raise errors.WorkerError(
+          f'{self.connection} {self._process.death_notice()}'
+      )
+
+  def recover(self, unused_lost):
+    self.close()
+    self.start()
+
+  def describe(self, lost):
+    # The connection breaks a moment before the process can be waited for.
+    if self._process.has_ended(seconds=1):
+      return f'{self.connection} {self._process.death_notice()}'
+    return f'{lost}{self._process.log_tail()}'
+
+  def close(self):
+    if self.connection is not None:
+      self.connection.close()
+    if self._process is not None:
+      self._process.stop()
+
+
+class _InProcessWorker:
+  """A device worker that is a part of this process."""
+
+  def __init__(self, runtime):
+    self._runtime = runtime
+    self._server = None
+    self.connection = None
+
+  def start(self):
+    # pylint: disable-next=g-import-not-at-top
+    from tff_binary.runtime import worker  # Only for those who use it.
+
+    self._server = worker.start(
+        devices=self._runtime.devices,
+        clients_per_device=self._runtime.clients_per_device,
+    )
+    self.connection = connections.Connection(
+        self._server.address,
+        'the worker in this process',
+        self._runtime.worker_deadline,
+    )
+    self.connection.wait_until_ready(_CONNECT_SECONDS)
+
+  def recover(self, lost):
+    raise lost
+
+  def describe(self, lost):
+    return str(lost)
+
+  def close(self):
+    if self.connection is not None:
+      self.connection.close()
+    if self._server is not None:
+      self._server.stop()
+
+
+def _cpp_command(runtime, port):
+  """Returns the command that starts TFF's C++ worker."""
+  num_clients = runtime.max_concurrent_clients or len(os.sched_getaffinity(0))
+  return [
+      str(_BINARY),
+      f'--port={port}',
+      f'--max_concurrent_computation_calls={num_clients}',
+  ]
+
+
+def _device_command(runtime, address):
+  """Returns the command that starts this package's worker."""
+  command = [
+      sys.executable,
+      '-m',
+      'tff_binary.runtime.worker',
+      f'--socket={address.removeprefix("unix:")}',
+  ]
+  if runtime.devices:
+    command.append(f'--devices={",".join(runtime.devices)}')
+  if runtime.clients_per_device is not None:
+    command.append(f'--clients_per_device={runtime.clients_per_device}')
+  return command
+
+
+def _python_path():
+  """Returns a PYTHONPATH by which a process finds this package."""
+  paths = [str(_PACKAGES), *os.environ.get('PYTHONPATH', '').split(os.pathsep)]
+  return os.pathsep.join(filter(None, paths))

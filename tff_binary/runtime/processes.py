@@ -1,0 +1,104 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Worker processes on this machine, which end with the process that owns them.
+
+TFF's default execution context starts a worker too, but leaves it behind when
+Python exits: it keeps the memory and the standard output, so that a shell
+pipeline never ends.
+"""
+
+from collections.abc import Mapping, Sequence
+import contextlib
+import ctypes
+import os
+import pathlib
+import signal
+import subprocess
+from typing import Optional
+
+_LOG_TAIL_LINES = 20
+
+_PR_SET_PDEATHSIG = 1
+# Looked up here: between fork and exec there is not much that is safe to do.
+_prctl = ctypes.CDLL(None).prctl
+
+
+class Process:
+  """A process that is gone after `stop`, and when this process is.
+
+  If this process is killed, the kernel's parent-death signal kills the other
+  one. Create it in the main thread: the kernel sends that signal when the
+  *thread* that started the process ends.
+  """
+
+  def __init__(
+      self,
+      command: Sequence[str],
+      log_path: Optional[str] = None,
+      environment: Optional[Mapping[str, str]] = None,
+  ):
+    """Starts the process, in a session of its own, which Ctrl-C does not reach.
+
+    Args:
+      command: The program and its arguments.
+      log_path: The file that the output is appended to; None discards it.
+      environment: The environment variables; None for those of this process.
+    """
+    parent = os.getpid()
+
+    def die_with_parent():
+      _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+      if os.getppid() != parent:  # It died before the signal was asked for.
+        os._exit(1)  # pylint: disable=protected-access
+
+    self._log_path = log_path
+    with open(log_path or os.devnull, 'ab') as log:
+      self._process = subprocess.Popen(
+          command,
+          stdin=subprocess.DEVNULL,
+          stdout=log,
+          stderr=log,
+          env=environment,
+          start_new_session=True,
+          preexec_fn=die_with_parent,
+      )
+
+  def stop(self) -> None:
+    """Ends the process without ceremony: workers keep nothing."""
+    self._process.kill()
+    self._process.wait()
+
+  def is_running(self) -> bool:
+    return self._process.poll() is None
+
+  def has_ended(self, seconds: float) -> bool:
+    """Whether the process is gone, or will be within some seconds."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+      self._process.wait(seconds)
+    return not self.is_running()
+
+  def death_notice(self) -> str:
+    """Says how the process, which is not running, has ended."""
+    code = self._process.poll()
+    cause = signal.Signals(-code).name if code < 0 else f'exit status {code}'
+    return f'died ({cause}){self.log_tail()}'
+
+  def log_tail(self) -> str:
+    """Returns the end of the log, as the continuation of an error message."""
+    if self._log_path is None:
+      return '; name a log_path to keep its output'
+    log = pathlib.Path(self._log_path).read_text(errors='replace')
+    return '\n'.join(
+        [f'; the end of {self._log_path}:', *log.splitlines()[-_LOG_TAIL_LINES:]]
+    )

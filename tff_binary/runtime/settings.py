@@ -1,0 +1,185 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Where TFF's computations run; checked without importing TensorFlow."""
+
+import dataclasses
+import ipaddress
+import math
+import numbers
+import os
+import re
+from typing import Optional
+
+_KINDS = ('local', 'device', 'remote')
+
+# The options of each kind; the others' are refused.
+_OPTIONS = {
+    'local': ('max_concurrent_clients',),
+    'device': ('devices', 'clients_per_device', 'in_process'),
+    'remote': (
+        'workers',
+        'allow_lost_workers',
+        'certificate',
+        'private_key',
+        'worker_authority',
+        'insecure',
+    ),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Runtime:
+  """Where TFF's computations run. It does not decide what they return.
+
+  Attributes:
+    kind: `'local'`, TFF's C++ worker as a process on this machine; `'device'`,
+      this package's worker, which computes on GPUs, as a process on this
+      machine; `'remote'`, workers of either kind that run already.
+    max_concurrent_clients: Of `'local'`: how many clients are computed at the
+      same time, at least 1; None for the number of available cores.
+    devices: Of `'device'`: names such as `'GPU:0'`; empty for all GPUs or, if
+      there is none, the CPU.
+    clients_per_device: Of `'device'`: how many clients share a device at the
+      same time, at least 1; None for the worker's default.
+    in_process: Of `'device'`: the worker is a part of this process instead of
+      one of its own. It then cannot be restarted.
+    workers: Of `'remote'`: the addresses, `'host:port'` or `'unix:/path'`. The
+      clients are spread over them in this order.
+    worker_deadline: For how many seconds a worker may leave calls unanswered,
+      or stay away, before it is given up.
+    allow_lost_workers: Of `'remote'`: whether the others take over the clients
+      of a worker that is given up.
+    certificate: Of `'remote'`: the file with this client's certificate, in PEM
+      format, as are the next two. All three are needed for workers that are not
+      on this machine, unless `insecure`.
+    private_key: Of `'remote'`: the file with the certificate's private key.
+    worker_authority: Of `'remote'`: the file with the certificate of the
+      authority that has signed the workers' certificates.
+    insecure: Of `'remote'`: whether to send everything unencrypted to whoever
+      answers, over any network.
+  """
+
+  kind: str = 'local'
+  max_concurrent_clients: Optional[int] = None
+  devices: tuple[str, ...] = ()
+  clients_per_device: Optional[int] = None
+  in_process: bool = False
+  workers: tuple[str, ...] = ()
+  worker_deadline: float = 60.0
+  allow_lost_workers: bool = False
+  certificate: Optional[str] = None
+  private_key: Optional[str] = None
+  worker_authority: Optional[str] = None
+  insecure: bool = False
+
+  def __post_init__(self):
+    if self.kind not in _KINDS:
+      raise ValueError(
+          f'runtime must be one of {", ".join(_KINDS)}, got {self.kind!r}'
+      )
+    for name in ('devices', 'workers'):
+      if isinstance(getattr(self, name), str):
+        raise ValueError(
+            f'{name} must be a sequence of strings, got {getattr(self, name)!r}'
+        )
+      object.__setattr__(self, name, tuple(getattr(self, name)))
+    for kind, options in _OPTIONS.items():
+      for name in options:
+        if kind != self.kind and getattr(self, name) != _default(name):
+          raise ValueError(
+              f'{name} is for the runtime {kind}, not for {self.kind}; got'
+              f' {getattr(self, name)!r}'
+          )
+    _check_positive_integer(
+        'max_concurrent_clients', self.max_concurrent_clients
+    )
+    _check_positive_integer('clients_per_device', self.clients_per_device)
+    if not 0.0 < self.worker_deadline < math.inf:
+      raise ValueError(
+          'worker_deadline must be a positive number of seconds, got'
+          f' {self.worker_deadline}'
+      )
+    for device in self.devices:
+      if not re.fullmatch(r'(CPU|GPU):\d+', device):
+        raise ValueError(
+            f"devices must be names such as GPU:0 and CPU:0, got {device!r}"
+        )
+    if self.kind == 'remote':
+      self._check_remote()
+
+  def _check_remote(self):
+    """Checks the addresses and how they are reached."""
+    if not self.workers:
+      raise ValueError(
+          'workers must be at least one host:port for the runtime remote, got'
+          ' none'
+      )
+    for address in self.workers:
+      if not re.fullmatch(r'unix:/.+|[^\s:/,]+:\d+|\[[0-9a-fA-F:]+\]:\d+', address):
+        raise ValueError(f'workers must be host:port, got {address!r}')
+      if self.workers.count(address) > 1:
+        raise ValueError(f'workers must differ, got {address!r} twice')
+    files = {
+        name: getattr(self, name)
+        for name in ('certificate', 'private_key', 'worker_authority')
+    }
+    missing = [name for name, path in files.items() if path is None]
+    if not missing:
+      if self.insecure:
+        raise ValueError(
+            'insecure must be false with a certificate, which asks for'
+            ' encryption; got true'
+        )
+      for name, path in files.items():
+        if not os.access(path, os.R_OK):
+          raise ValueError(f'{name} must be a readable file, got {path!r}')
+    elif len(missing) < len(files):
+      raise ValueError(
+          f'{missing[0]} must be set: certificate, private_key and'
+          ' worker_authority belong together'
+      )
+    elif not self.insecure:
+      for address in self.workers:
+        if not _is_on_this_machine(address):
+          raise ValueError(
+              f'insecure must be set to reach {address} without certificate,'
+              ' private_key and worker_authority: anyone on the way could read'
+              ' and change what is sent'
+          )
+
+  @property
+  def is_encrypted(self) -> bool:
+    """Whether there is a certificate, a key and an authority."""
+    return self.certificate is not None
+
+
+def _default(name):
+  return Runtime.__dataclass_fields__[name].default
+
+
+def _check_positive_integer(name, value):
+  if value is not None and (
+      not isinstance(value, numbers.Integral) or value < 1
+  ):
+    raise ValueError(f'{name} must be an integer >= 1, got {value!r}')
+
+
+def _is_on_this_machine(address):
+  host = address.rpartition(':')[0].strip('[]')
+  if address.startswith('unix:') or host == 'localhost':
+    return True
+  try:
+    return ipaddress.ip_address(host).is_loopback
+  except ValueError:
+    return False
