@@ -82,7 +82,10 @@ setuptools.setup(
     # No upper bound: a worker may run a Python that TFF does not support.
     python_requires='>=3.9',
     packages=setuptools.find_packages(include=['tff_binary', 'tff_binary.*']),
-    package_data={'tff_binary.wire': ['*.md']},
+    package_data={
+        'tff_binary.wire': ['*.md'],
+        'tff_binary.runtime.worker': ['*.binpb'],
+    },
     install_requires=_BASE,
     extras_require=_EXTRAS,
     classifiers=[

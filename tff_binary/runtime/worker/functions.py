@@ -1,0 +1,260 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""TensorFlow computations as functions that threads on any device can call."""
+
+import collections
+import hashlib
+import threading
+import weakref
+
+import tensorflow as tf
+
+from tensorflow.python.eager import context as eager_context
+from tensorflow.python.eager import execute
+
+from tff_binary.runtime.worker import graph
+from tff_binary.runtime.worker import values
+
+
+class _Layout:
+  """Which tensors of a graph make up a parameter or a result.
+
+  Attributes:
+    structure: Nested tuples of positions in the lists below; a position for a
+      single tensor.
+    names: The names of the tensors; for a data set that of its variant.
+    dtypes: Their dtypes; strings for data sets, which are passed as graphs.
+    element_types: For data sets the `Type` message, otherwise `None`.
+  """
+
+  def __init__(self, binding, type_):
+    self.names = []
+    self.dtypes = []
+    self.element_types = []
+    self.structure = self._add(binding, type_)
+
+  def _add(self, binding, type_):
+    kind = binding.WhichOneof('binding')
+    if kind == 'struct':
+      elements = type_.struct.element
+      if len(elements) != len(binding.struct.element):
+        raise ValueError('A struct binding does not fit its type.')
+      return tuple(
+          self._add(element, element_type.value)
+          for element, element_type in zip(binding.struct.element, elements)
+      )
+    if kind == 'tensor':
+      self.names.append(binding.tensor.tensor_name)
+      self.dtypes.append(tf.dtypes.as_dtype(type_.tensor.dtype))
+      self.element_types.append(None)
+    elif kind == 'sequence':
+      self.names.append(binding.sequence.variant_tensor_name)
+      self.dtypes.append(tf.string)
+      self.element_types.append(type_.sequence.element)
+    else:
+      raise ValueError('A binding must be a struct, a tensor or a sequence.')
+    return len(self.names) - 1
+
+  def flatten(self, value):
+    """Returns the tensors of a value in the order of `names`."""
+    tensors = []
+    _flatten(self.structure, value, tensors)
+    return tensors
+
+  def pack(self, tensors):
+    """Returns the value made up of tensors in the order of `names`."""
+    return _pack(
+        self.structure,
+        [
+            tensor if type_ is None else values.Sequence(tensor, type_)
+            for tensor, type_ in zip(tensors, self.element_types)
+        ],
+    )
+
+
+def _flatten(structure, value, tensors):
+  if isinstance(structure, tuple):
+    if not isinstance(value, tuple) or len(value) != len(structure):
+      raise TypeError(
+          f'Expected a struct of {len(structure)} elements, got'
+          f' {_describe(value)}.'
+      )
+    for element_structure, element in zip(structure, value):
+      _flatten(element_structure, element, tensors)
+  elif isinstance(value, tf.Tensor):
+    tensors.append(value)
+  elif isinstance(value, values.Sequence):
+    tensors.append(value.graph)
+  else:
+    raise TypeError(
+        f'Expected a tensor or a sequence, got {_describe(value)}.'
+    )
+
+
+def _pack(structure, flat):
+  if isinstance(structure, tuple):
+    return tuple(_pack(element, flat) for element in structure)
+  return flat[structure]
+
+
+def _describe(value):
+  if isinstance(value, tuple):
+    return f'a struct of {len(value)} elements'
+  return type(value).__name__
+
+
+class TensorFlowFunction:
+  """A TensorFlow computation, called with one value or with `None`.
+
+  The graph is imported once. Threads may call it at the same time, each under
+  the `tf.device` that it wants: operations run there unless the graph says
+  otherwise.
+  """
+
+  def __init__(self, computation):
+    """Initializes the function.
+
+    Args:
+      computation: A `Computation` message with `tensorflow`.
+
+    Raises:
+      ValueError: If graph, bindings and type do not fit one another.
+    """
+    tensorflow = computation.tensorflow
+    type_ = computation.type.function
+    self._parameter = None
+    if tensorflow.HasField('parameter'):
+      self._parameter = _Layout(tensorflow.parameter, type_.parameter)
+    self._result = _Layout(tensorflow.result, type_.result)
+    self._import(tensorflow)
+
+  def _import(self, tensorflow):
+    """Makes the function of what has to be computed."""
+    graph_def = tf.compat.v1.GraphDef.FromString(tensorflow.graph_def.value)
+    feeds = {}
+    if self._parameter is not None:
+      # A computation may bind one tensor to several places.
+      for i, name in enumerate(self._parameter.names):
+        feeds.setdefault(name, i)
+    sources = [graph.source(graph_def, name) for name in self._result.names]
+    # What is only passed on needs no call.
+    self._passed = [feeds.get(source) for source in sources]
+    computed = [i for i, fed in enumerate(self._passed) if fed is None]
+    self._name = None
+    if not computed:
+      return
+    fetches = [self._result.names[i] for i in computed]
+    used = graph.prepare(graph_def, feeds, fetches, tensorflow.initialize_op)
+    used = [name for name in feeds if name in used]
+    self._inputs = [feeds[name] for name in used]
+    is_sequence = [self._result.element_types[i] is not None for i in computed]
+
+    def call(*args):
+      input_map = dict(zip(used, args))
+      with tf.device(graph.CPU):
+        for name, i in zip(used, self._inputs):
+          if self._parameter.element_types[i] is not None:
+            input_map[name] = tf.raw_ops.DatasetFromGraph(
+                graph_def=input_map[name]
+            )
+      tensors = tf.graph_util.import_graph_def(
+          graph_def, input_map, fetches, name='computation'
+      )
+      with tf.device(graph.CPU):
+        return [
+            tf.raw_ops.DatasetToGraphV2(
+                input_dataset=tensor,
+                external_state_policy=0,
+                strip_device_assignment=True,
+            )
+            if is_sequence_
+            else tensor
+            for tensor, is_sequence_ in zip(tensors, is_sequence)
+        ]
+
+    # Only its name is used, but it must stay alive.
+    self._concrete = tf.compat.v1.wrap_function(
+        call,
+        [tf.TensorSpec(None, self._parameter.dtypes[i]) for i in self._inputs],
+        name='leaf',
+    )
+    self._name = self._concrete.name.decode()
+    self._num_outputs = len(computed)
+    weakref.finalize(
+        self,
+        _remove_functions,
+        [f.signature.name for f in graph_def.library.function],
+    )
+
+  def __call__(self, argument):
+    tensors = []
+    if self._parameter is not None:
+      tensors = self._parameter.flatten(argument)
+    outputs = iter(())
+    if self._name is not None:
+      context = eager_context.context()
+      outputs = iter(
+          execute.execute(
+              self._name,
+              self._num_outputs,
+              [tensors[i] for i in self._inputs],
+              _call_attributes(context),
+              context,
+          )
+      )
+    return self._result.pack([
+        next(outputs) if fed is None else tensors[fed] for fed in self._passed
+    ])
+
+
+def _call_attributes(context):
+  options = context.function_call_options
+  return (
+      'executor_type', '', 'config_proto', options.config_proto_serialized
+  )
+
+
+def _remove_functions(names):
+  context = eager_context.context()
+  for name in names:
+    context.remove_function(name)
+
+
+class FunctionCache:
+  """The functions of the computations that were used last."""
+
+  def __init__(self, capacity):
+    """Initializes the cache.
+
+    Args:
+      capacity: How many functions it keeps.
+    """
+    self._capacity = capacity
+    self._functions = collections.OrderedDict()
+    self._lock = threading.Lock()
+
+  def get(self, computation):
+    """Returns the `TensorFlowFunction` of a `Computation` message."""
+    key = hashlib.sha256(
+        computation.SerializeToString(deterministic=True)
+    ).digest()
+    # Two threads with the same new computation: the second waits.
+    with self._lock:
+      function = self._functions.pop(key, None)
+      if function is None:
+        function = TensorFlowFunction(computation)
+      self._functions[key] = function
+      if len(self._functions) > self._capacity:
+        self._functions.popitem(last=False)
+      return function

@@ -1,0 +1,314 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Makes TFF's TensorFlow graphs fit to run as functions, and on any device.
+
+TFF's own worker runs each graph in a session: every call has its own resources,
+an initializer that runs first and a container that is cleared afterwards. A
+function in the eager runtime has none of these, and there is one runtime for
+all threads. `prepare` rewrites the graph accordingly.
+"""
+
+import itertools
+import re
+
+import tensorflow as tf
+
+# The name that TensorFlow itself gives to variables that belong to nobody but
+# the handle: every execution of the operation creates one, the last reference
+# deletes it.
+_ANONYMOUS_VARIABLE = 'cd2c89b7-88b7-44c8-ad83-06c2a9158347'
+
+# The lookup tables that live as long as their handle, by those that a name
+# shares between all executions.
+_ANONYMOUS_TABLES = {
+    'HashTableV2': 'AnonymousHashTable',
+    'MutableHashTableV2': 'AnonymousMutableHashTable',
+    'MutableHashTableOfTensorsV2': 'AnonymousMutableHashTableOfTensors',
+    'MutableDenseHashTableV2': 'AnonymousMutableDenseHashTable',
+}
+
+_SHARING_ATTRIBUTES = ('container', 'shared_name', 'use_node_name_sharing')
+
+_HANDLES = ('VarHandleOp', *_ANONYMOUS_TABLES, *_ANONYMOUS_TABLES.values())
+
+CPU = '/device:CPU:0'
+
+# Some of these have GPU kernels, but all data sets live on the CPU.
+_ON_CPU = re.compile(
+    r'\w*Dataset\w*|MakeIterator|\w*Iterator(V2|V3)?|IteratorGetNext\w*'
+    r'|Optional\w+'
+)
+
+_suffixes = itertools.count()
+
+
+def prepare(graph_def, feeds, fetches, initialize_op=''):
+  """Rewrites a graph so that calls of it as a function are independent.
+
+  Args:
+    graph_def: A `GraphDef`, which is changed.
+    feeds: The names of the tensors whose values the caller gives.
+    fetches: The names of the tensors that the caller wants.
+    initialize_op: The operation that runs before all else, or ''.
+
+  Returns:
+    The names of the feeds that the graph uses, as a set.
+  """
+  _prune(graph_def, feeds, [*fetches, *filter(None, [initialize_op])])
+  if initialize_op:
+    _initialize_first(graph_def, initialize_op)
+  _rename_functions(graph_def)
+  if _replace_dataset_reductions(graph_def):
+    # Tracing has put the new functions into the runtime's library.
+    _rename_functions(graph_def)
+  for node in _all_nodes(graph_def):
+    if node.op == 'VarHandleOp':
+      node.attr['shared_name'].s = _ANONYMOUS_VARIABLE.encode()
+      node.attr['container'].s = b''
+    elif node.op in _ANONYMOUS_TABLES:
+      node.op = _ANONYMOUS_TABLES[node.op]
+      for attribute in _SHARING_ATTRIBUTES:
+        node.attr.pop(attribute, None)
+    elif _ON_CPU.fullmatch(node.op):
+      node.device = CPU
+  used = {_with_output(i) for node in graph_def.node for i in node.input}
+  return used.union(fetches).intersection(feeds)
+
+
+def source(graph_def, fetch):
+  """Follows identities from a tensor upwards; returns the first one's name."""
+  nodes = {node.name: node for node in graph_def.node}
+  while True:
+    fetch = _with_output(fetch)
+    node = nodes.get(_node_name(fetch))
+    if node is None or node.op != 'Identity' or len(node.input) != 1:
+      return fetch
+    fetch = node.input[0]
+
+
+def _node_name(tensor):
+  return tensor.lstrip('^').split(':')[0]
+
+
+def _with_output(tensor):
+  return tensor if ':' in tensor else f'{tensor}:0'
+
+
+def _all_nodes(graph_def):
+  return itertools.chain(
+      graph_def.node, *(f.node_def for f in graph_def.library.function)
+  )
+
+
+def _ancestors(graph_def, targets, feeds=()):
+  """Returns the names of all nodes that `targets` depend on, `feeds` given."""
+  nodes = {node.name: node for node in graph_def.node}
+  feeds = set(feeds)
+  found = set()
+  pending = list(targets)
+  while pending:
+    tensor = pending.pop()
+    name = _node_name(tensor)
+    is_fed = not tensor.startswith('^') and _with_output(tensor) in feeds
+    if is_fed or name in found:
+      continue
+    if name not in nodes:
+      raise ValueError(f'The graph has no node {name!r}.')
+    found.add(name)
+    pending.extend(nodes[name].input)
+  return found
+
+
+def _prune(graph_def, feeds, targets):
+  """Removes what is not needed, as a session does: a function would run it."""
+  needed = _ancestors(graph_def, targets, feeds)
+  nodes = [node for node in graph_def.node if node.name in needed]
+  for node in nodes:
+    groups = node.attr['_class'].list.s
+    kept = [g for g in groups if g.decode().removeprefix('loc:@') in needed]
+    del groups[:]
+    groups.extend(kept)
+    if not kept:
+      del node.attr['_class']
+  del graph_def.node[:]
+  graph_def.node.extend(nodes)
+
+
+def _initialize_first(graph_def, initialize_op):
+  """Lets all uses of variables and tables wait for their initialization.
+
+  Only the direct consumers of a handle wait: inside a loop a node may not
+  depend on one outside.
+  """
+  before = _ancestors(graph_def, [initialize_op])
+  handles = {node.name for node in graph_def.node if node.op in _HANDLES}
+  for node in graph_def.node:
+    if node.name not in before and handles.intersection(
+        map(_node_name, node.input)
+    ):
+      node.input.append(f'^{_node_name(initialize_op)}')
+
+
+def _rename_functions(graph_def):
+  """Gives the graph's functions names that no other graph has.
+
+  The eager runtime has one function library, and TFF's graphs of different
+  models have different functions of the same name.
+  """
+  library = graph_def.library
+  suffix = f'_{next(_suffixes)}'
+  names = {f.signature.name for f in library.function}
+
+  def rename(name):
+    return name + suffix if name in names else name
+
+  for function in library.function:
+    function.signature.name = rename(function.signature.name)
+  for gradient in library.gradient:
+    gradient.function_name = rename(gradient.function_name)
+    gradient.gradient_func = rename(gradient.gradient_func)
+  for node in _all_nodes(graph_def):
+    node.op = rename(node.op)
+    for value in node.attr.values():
+      for function in [value.func, *value.list.func]:
+        if function.name:
+          function.name = rename(function.name)
+
+
+def _replace_dataset_reductions(graph_def):
+  """Turns `Dataset.reduce`, TFF's training loop, into a loop of the graph.
+
+  `ReduceDataset` exists for the CPU alone, and what it calls runs there too. It
+  also instantiates its function anew in every call.
+
+  Args:
+    graph_def: The graph, which is changed.
+
+  Returns:
+    Whether there was anything to replace.
+  """
+  new_functions = []
+  for node in graph_def.node:
+    if node.op == 'ReduceDataset':
+      new_functions.extend(_replace_dataset_reduction(graph_def, node))
+  for function in graph_def.library.function:
+    for node in function.node_def:
+      if node.op == 'ReduceDataset':
+        new_functions.extend(_replace_dataset_reduction(graph_def, node))
+        _rename_output(function, node.name, 'components', 'output')
+  graph_def.library.function.extend(new_functions)
+  return bool(new_functions)
+
+
+def _replace_dataset_reduction(graph_def, node):
+  """Turns one `ReduceDataset` node into a call; returns the new functions."""
+  name, functions = _dataset_loop(graph_def, node)
+  state_types = node.attr['Tstate'].list.type[:]
+  argument_types = node.attr['Targuments'].list.type[:]
+  node.op = 'StatefulPartitionedCall'
+  node.attr.clear()
+  node.attr['f'].func.name = name
+  node.attr['Tin'].list.type.extend(
+      [tf.variant.as_datatype_enum, *state_types, *argument_types]
+  )
+  node.attr['Tout'].list.type.extend(state_types)
+  return functions
+
+
+def _dataset_loop(graph_def, node):
+  """Builds the function (dataset, state, arguments) -> state.
+
+  Args:
+    graph_def: The graph whose library holds the reduction function.
+    node: A `ReduceDataset` node.
+
+  Returns:
+    The function's name, and the `FunctionDef`s to add to the library.
+  """
+  reduction = node.attr['f'].func.name
+  signature = next(
+      f.signature
+      for f in graph_def.library.function
+      if f.signature.name == reduction
+  )
+  state_types = node.attr['Tstate'].list.type[:]
+  argument_types = node.attr['Targuments'].list.type[:]
+  num_elements = (
+      len(signature.input_arg) - len(state_types) - len(argument_types)
+  )
+  element = dict(
+      output_types=[
+          arg.type for arg in signature.input_arg[len(state_types) :]
+      ][:num_elements],
+      output_shapes=[tf.TensorShape(None)] * num_elements,
+  )
+
+  def loop(dataset, *state_and_arguments):
+    state = state_and_arguments[: len(state_types)]
+    arguments = state_and_arguments[len(state_types) :]
+    iterator = tf.raw_ops.AnonymousIteratorV3(**element)
+    make = tf.raw_ops.MakeIterator(dataset=dataset, iterator=iterator)
+
+    def next_optional():
+      return tf.raw_ops.IteratorGetNextAsOptional(iterator=iterator, **element)
+
+    with tf.control_dependencies([make]):
+      first = next_optional()
+
+    def body(optional, *state):
+      elements = tf.raw_ops.OptionalGetValue(optional=optional, **element)
+      state = tf.raw_ops.StatefulPartitionedCall(
+          args=[*state, *elements, *arguments], Tout=state_types, f=reduction
+      )
+      with tf.control_dependencies(state):
+        return (next_optional(), *state)
+
+    _, *state = tf.while_loop(
+        lambda optional, *_: tf.raw_ops.OptionalHasValue(optional=optional),
+        body,
+        (first, *state),
+        shape_invariants=(
+            first.shape,
+            *[tf.TensorShape(None)] * len(state_types),
+        ),
+    )
+    return state
+
+  with tf.Graph().as_default() as scratch:
+    tf.graph_util.import_graph_def(
+        tf.compat.v1.GraphDef(library=graph_def.library), name=''
+    )
+    function = tf.function(loop, autograph=False).get_concrete_function(
+        tf.TensorSpec([], tf.variant),
+        *[tf.TensorSpec(None, t) for t in [*state_types, *argument_types]],
+    )
+    function.add_to_graph(scratch)
+    # Traced functions have names that are theirs alone.
+    known = {f.signature.name for f in graph_def.library.function}
+    new_functions = [
+        f
+        for f in scratch.as_graph_def().library.function
+        if f.signature.name not in known
+    ]
+  return function.name.decode(), new_functions
+
+
+def _rename_output(function, node_name, old, new):
+  """Renames a node's output in the inputs and results within a function."""
+  pattern = re.compile(rf'{re.escape(node_name)}:{old}:(\d+)')
+  for node in function.node_def:
+    for i, tensor in enumerate(node.input):
+      node.input[i] = pattern.sub(rf'{node_name}:{new}:\1', tensor)
+  for name, tensor in function.ret.items():
+    function.ret[name] = pattern.sub(rf'{node_name}:{new}:\1', tensor)
