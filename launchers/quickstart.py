@@ -40,6 +40,7 @@ _ROW = '{:<8}' + 6 * '{:>17}'
 def main(argv):
   if len(argv) > 1:
     raise cli.UsageError(f'all arguments are flags, got {argv[1]!r}')
+  runtime = cli.read_runtime()
   with cli.quiet_imports():
     # pylint: disable=g-import-not-at-top
     import tasks
@@ -80,6 +81,7 @@ def main(argv):
         rounds=_ROUNDS.value,
         seed=1,
         output_dir=runs[title],
+        runtime=runtime,
     )
     summary = result.summary
     # The median leaves out the first round, which compiles.

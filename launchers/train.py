@@ -146,18 +146,13 @@ _OUTPUT_DIR = flags.DEFINE_string(
     None,
     'Folder of the run; runs/TASK_PARTITION_CLIENTS_ALGORITHM_seedN if unset.',
 )
-_MAX_CONCURRENT_CLIENTS = flags.DEFINE_integer(
-    'max_concurrent_clients',
-    None,
-    'Clients trained at the same time; the number of cores if unset.',
-    1,
-)
 
-# The result of a run does not depend on them.
+# Where computations run, and which files are read and written, does not change
+# the result.
 _MAY_CHANGE = (
+    *cli.RUNTIME_FLAGS,
     'cache_dir',
     'data_dir',
-    'max_concurrent_clients',
     'output_dir',
     'plot_partition',
     'print_partition',
@@ -264,6 +259,7 @@ def main(argv):
           'dirichlet_beta': partition_options.get('dirichlet_beta', 0.3),
       }
   )
+  runtime = cli.read_runtime()
   if _CLIENTS_PER_ROUND.value > _NUM_CLIENTS.value:
     raise cli.UsageError(
         f'--clients_per_round must be in [1, {_NUM_CLIENTS.value}], the number'
@@ -334,7 +330,7 @@ def main(argv):
       output_dir=output_dir,
       flags=_flag_values(hyperparameters, partition_options),
       may_change=_MAY_CHANGE,
-      max_concurrent_clients=_MAX_CONCURRENT_CLIENTS.value,
+      runtime=runtime,
       server_optimizer=optimizers.build_sgdm(_SERVER_LEARNING_RATE.value),
   )
   summary = result.summary
@@ -363,6 +359,7 @@ def _flag_values(hyperparameters, partition_options):
   }
   return {
       **values,
+      **{name: flags.FLAGS[name].value for name in cli.RUNTIME_FLAGS},
       **partition_options,
       **dataclasses.asdict(hyperparameters),
   }

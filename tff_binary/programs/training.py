@@ -36,7 +36,9 @@ from tff_binary.programs import logs
 from tff_binary.programs import metrics
 from tff_binary.programs import progress as progress_lib
 from tff_binary.programs import run_folder
-from tff_binary.runtime import local
+from tff_binary.runtime import contexts
+from tff_binary.runtime import errors
+from tff_binary.runtime import settings
 
 from tensorflow_federated.python.core.impl.context_stack import set_default_context
 
@@ -85,8 +87,7 @@ def train(
     output_dir: Optional[str] = None,
     flags: Optional[Mapping[str, Any]] = None,
     may_change: Sequence[str] = (),
-    context: str = 'local',
-    max_concurrent_clients: Optional[int] = None,
+    runtime: Union[settings.Runtime, str] = settings.Runtime(),
     progress: Union[bool, TextIO] = True,
     **process_options,
 ) -> TrainingResult:
@@ -132,10 +133,8 @@ def train(
       on resume.
     may_change: Names of flags that may differ on resume. `rounds` may always,
       upwards.
-    context: `'local'` runs TFF in a worker process of its own, `'current'` in
-      TFF's current context.
-    max_concurrent_clients: How many clients the local worker trains at the same
-      time; None for the number of cores.
+    runtime: A `tff_binary.runtime.Runtime`, which says where TFF's computations
+      run, or `'current'` for TFF's current context.
     progress: Whether to show the progress on `sys.stderr`, or a text stream to
       show it on. What else is meant for `sys.stderr` goes to worker.log.
     **process_options: Further keyword arguments of
@@ -148,6 +147,7 @@ def train(
     ValueError: If an argument is outside its range.
     RunFolderError: If the folder is in use, holds another run, or its disk is
       full.
+    WorkerError: If a worker cannot be started or reached, or is lost for good.
   """
   algorithm = algorithms.get(algorithm)
   if hyperparameters is None:
@@ -165,10 +165,11 @@ def train(
   rounds = _integer('rounds', rounds, 1)
   evaluate_every = _integer('evaluate_every', evaluate_every, 1)
   seed = _integer('seed', seed, 0, 2**31 - 1)
-  if max_concurrent_clients is not None:
-    _integer('max_concurrent_clients', max_concurrent_clients, 1)
-  if context not in ('local', 'current'):
-    raise ValueError(f"context must be 'local' or 'current', got {context!r}")
+  if not isinstance(runtime, settings.Runtime) and runtime != 'current':
+    raise ValueError(
+        f"runtime must be a tff_binary.runtime.Runtime or 'current', got"
+        f' {runtime!r}'
+    )
 
   with contextlib.ExitStack() as stack:
     advice = 'run the same again to resume'
@@ -243,26 +244,27 @@ def train(
       evaluate = evaluation.build_evaluation(
           model, *test, preprocess_test_fn or local_training.preprocess_fn
       )
-    if context == 'local':
+    if runtime != 'current':
       stack.enter_context(
-          local.local_worker(str(folder.log_path), max_concurrent_clients)
+          contexts.execution_context(runtime, str(folder.log_path))
       )
     try:
       history = _train_rounds(
           process,
-          store,
+          _build_next_round(process, store, clients, runtime),
           model,
           evaluate,
           progress,
           folder.path,
           rounds=rounds,
+          num_clients=num_clients,
           clients_per_round=clients_per_round,
           evaluate_every=evaluate_every,
           seed=seed,
       )
     except Exception as e:
       # These two say all there is to say.
-      if not (run_folder.is_disk_full(e) or isinstance(e, local.WorkerError)):
+      if not (run_folder.is_disk_full(e) or isinstance(e, errors.WorkerError)):
         print(logs.tail(folder.log_path), file=terminal)
       raise
     result = {
@@ -274,15 +276,35 @@ def train(
     return TrainingResult(model, history, result)
 
 
+def _build_next_round(process, store, clients, runtime):
+  """Returns a function from state and client ids to state and output."""
+  if runtime != 'current' and runtime.kind == 'remote':
+    # The workers do not see this machine's files: the data travels.
+    next_round = lambda *args: process.next(
+        *args[:-1], [learning.client_dataset(*clients[i], i) for i in args[-1]]
+    )
+  else:
+    next_round = tff.simulation.compose_dataset_computation_with_computation(
+        store.dataset_computation, process.next
+    )
+  if isinstance(process, learning.StatefulLearningProcess):
+    return next_round
+
+  def stateless_next_round(state, client_states, ids):
+    return (output := next_round(state, ids)).state, (), output.metrics
+  return next_round
+
+
 def _train_rounds(
     process,
-    store,
+    next_round,
     model,
     evaluate,
     progress,
     path,
     *,
     rounds,
+    num_clients,
     clients_per_round,
     evaluate_every,
     seed,
@@ -291,12 +313,13 @@ def _train_rounds(
 
   Args:
     process: The `tff.learning.templates.LearningProcess`.
-    store: The `learning.ClientStore`.
+    next_round: A function from state and client ids to state and output.
     model: The Keras model, with the initial weights.
     evaluate: A function that evaluates `model`, or None.
     progress: The `progress.Progress`.
     path: The folder of the run.
     rounds: See `train`.
+    num_clients: The number of all clients.
     clients_per_round: See `train`.
     evaluate_every: See `train`.
     seed: See `train`.
@@ -313,11 +336,8 @@ def _train_rounds(
   )
   history = metrics.History(path, rounds_done)
   tensorboard = tff.program.TensorBoardReleaseManager(path / 'tensorboard')
-  next_round = tff.simulation.compose_dataset_computation_with_learning_process(
-      store.dataset_computation, process
-  ).next
   sample = tff.simulation.build_uniform_sampling_fn(
-      range(store.num_clients), random_seed=seed
+      range(num_clients), random_seed=seed
   )
   progress.start(rounds_done)
   for round_num in range(rounds_done + 1, rounds + 1):

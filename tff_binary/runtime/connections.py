@@ -24,16 +24,16 @@ from tensorflow_federated.proto.v0 import executor_pb2_grpc
 from tff_binary.runtime import errors
 
 # Model weights exceed the default message size of 4 MB. A worker that is
-# starting is found within a moment of its start.
+# starting is found within a moment of its start. A proxy that the environment
+# names must not see the calls.
 _CHANNEL_OPTIONS = (
     ('grpc.max_receive_message_length', -1),
     ('grpc.max_send_message_length', -1),
     ('grpc.initial_reconnect_backoff_ms', 50),
     ('grpc.min_reconnect_backoff_ms', 1000),
     ('grpc.max_reconnect_backoff_ms', 200),
+    ('grpc.enable_http_proxy', 0),
 )
-# A proxy that the environment names must not see what stays on this machine.
-_LOCAL_CHANNEL_OPTIONS = _CHANNEL_OPTIONS + (('grpc.enable_http_proxy', 0),)
 
 _PROBE_SECONDS = 5.0
 
@@ -70,7 +70,7 @@ class Connection:
     self.name = name
     self._deadline = deadline
     if credentials is None:
-      self._channel = grpc.insecure_channel(address, _LOCAL_CHANNEL_OPTIONS)
+      self._channel = grpc.insecure_channel(address, _CHANNEL_OPTIONS)
     else:
       self._channel = grpc.secure_channel(
           address, credentials, _CHANNEL_OPTIONS

@@ -21,7 +21,7 @@ import os
 import re
 from typing import Optional
 
-_KINDS = ('local', 'device', 'remote')
+KINDS = ('local', 'device', 'remote')
 
 # The options of each kind; the others' are refused.
 _OPTIONS = {
@@ -84,9 +84,9 @@ class Runtime:
   insecure: bool = False
 
   def __post_init__(self):
-    if self.kind not in _KINDS:
+    if self.kind not in KINDS:
       raise ValueError(
-          f'runtime must be one of {", ".join(_KINDS)}, got {self.kind!r}'
+          f'runtime must be one of {", ".join(KINDS)}, got {self.kind!r}'
       )
     for name in ('devices', 'workers'):
       if isinstance(getattr(self, name), str):
