@@ -125,6 +125,14 @@ _LEARNING_RATE = flags.DEFINE_float(
 _SERVER_LEARNING_RATE = flags.DEFINE_float(
     'server_learning_rate', 1.0, "Learning rate, > 0, of the server's SGD."
 )
+_DOWNLINK_BITS = flags.DEFINE_integer(
+    'downlink_bits',
+    32,
+    'Bits of a kernel entry on its way to the clients: 32, or 2 to 16 for'
+    ' stochastically rounded codes, with --algorithm=fedavg and fedbat.',
+    2,
+    32,
+)
 _COMPUTE_DTYPE = flags.DEFINE_enum(
     'compute_dtype',
     'float32',
@@ -331,6 +339,7 @@ def main(argv):
       flags=_flag_values(hyperparameters, partition_options),
       may_change=_MAY_CHANGE,
       runtime=runtime,
+      downlink_bits=_DOWNLINK_BITS.value,
       server_optimizer=optimizers.build_sgdm(_SERVER_LEARNING_RATE.value),
   )
   summary = result.summary

@@ -50,8 +50,8 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
   The process has no state. Its measurements are
 
   *   `num_clients`: int32, the number of clients that sent an update.
-  *   `num_compressed_params`: int64, entries of one client's compressed
-      tensors.
+  *   `num_compressed_params`: int64, the model parameters that one client's
+      compressed tensors are about.
   *   `compressed_uplink_bytes`: int64, bytes of the compressed tensors'
       payloads, summed over the clients.
   *   `uplink_bytes`: int64, all bytes that entered the aggregation, summed
@@ -116,7 +116,7 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
     compressed = self._compressed_tensors(specs)
     codecs = self._codecs(compressed)
     num_compressed_params = sum(
-        s.shape.num_elements() for s, c in zip(specs, compressed) if c
+        self._codec.num_params(s) for s, c in zip(specs, compressed) if c
     )
 
     encode = self.create_encode(value_type, weight_type)

@@ -19,6 +19,8 @@ from tff_binary.algorithms.fedavg import build_fedavg
 from tff_binary.algorithms.fedavg import FedAvg
 from tff_binary.algorithms.fedbat import build_fedbat
 from tff_binary.algorithms.fedbat import FedBAT
+from tff_binary.algorithms.fedbif import build_fedbif
+from tff_binary.algorithms.fedbif import FedBiF
 from tff_binary.algorithms.registry import Algorithm
 from tff_binary.algorithms.registry import get
 from tff_binary.algorithms.registry import names

@@ -14,3 +14,5 @@
 """TFF distribution processes with measured bytes."""
 
 from tff_binary.distributors.broadcast import build_float32_broadcast
+from tff_binary.distributors.packed_broadcast import build_packed_broadcast
+from tff_binary.distributors.packed_broadcast import KernelQuantizer

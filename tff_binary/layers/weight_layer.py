@@ -25,15 +25,51 @@ class WeightLayer(tf.keras.layers.Layer, abc.ABC):
   whatever the client trains in the kernel's place (`trainable_variables`). The
   local training loop calls
 
-  1.  `start(num_steps)` once,
+  1.  `receive(kernel, state, round_num, seed)` and `start(num_steps)` once,
   2.  before every local step `advance(step)`, then the layer itself to get the
       effective kernel for the step's forward and backward pass; the gradient
       with respect to the effective kernel is pulled back through the layer to
       its trainable variables,
-  3.  `advance(num_steps)` and `update(kernel, seed)` once after the last step.
+  3.  `advance(num_steps)`, `update(kernel, seed)` and then `state()` once after
+      the last step.
+
+  What a layer returns as its state the client keeps, and the layer receives it
+  in the client's next round, before which there is `initial_state(seed)`.
 
   The user's model never sees the layer; it only has its kernel assigned.
   """
+
+  def initial_state(self, seed):
+    """Returns what a client keeps for this kernel before its first round.
+
+    Args:
+      seed: An int32 tensor of shape `[2]`, for this client and tensor alone.
+
+    Returns:
+      A structure of tensors of static shapes; an empty one, the default, for
+      nothing.
+    """
+    del seed
+    return ()
+
+  def receive(self, kernel, state, round_num, seed):
+    """Takes in what the server sends and what the client has kept.
+
+    Args:
+      kernel: What the distributor yields for this kernel: the kernel or, for a
+        layer that trains its codes, `KernelQuantizer.quantize`'s result. The
+        methods below get the same.
+      state: What `state` has returned in the client's last round, or
+        `initial_state`.
+      round_num: An int32 scalar, counted from 0.
+      seed: An int32 tensor of shape `[2]`, for this client, round and tensor
+        alone.
+    """
+    del kernel, state, round_num, seed
+
+  def state(self):
+    """Returns what the client keeps, a structure like `initial_state`'s."""
+    return ()
 
   @abc.abstractmethod
   def start(self, num_steps):
@@ -72,7 +108,8 @@ class WeightLayer(tf.keras.layers.Layer, abc.ABC):
       seed: An int32 tensor of shape `[2]`, for this tensor alone.
 
     Returns:
-      A tensor of `kernel`'s shape and dtype, on the codec's grid.
+      A tensor on the codec's grid; of `kernel`'s shape and dtype, unless the
+      finalizer expects another.
     """
 
   def measurements(self):

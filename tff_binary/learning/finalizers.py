@@ -14,10 +14,15 @@
 """Applies an aggregated update to both halves of the model weights."""
 
 import collections
+from collections.abc import Callable, Sequence
 from typing import Optional
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_federated as tff
+
+from tff_binary.distributors import packed_broadcast
+from tff_binary.ops import bit_planes
 
 
 def build_model_update_finalizer(
@@ -97,6 +102,121 @@ def build_model_update_finalizer(
         new_state,
         new_weights,
         tff.federated_value(collections.OrderedDict(), tff.SERVER),
+    )
+
+  return tff.learning.templates.FinalizerProcess(init_fn, next_fn)
+
+
+def build_bit_freezing_finalizer(
+    weights_type: tff.Type,
+    aggregate_type: tff.Type,
+    is_compressed: Sequence[bool],
+    quantizer: packed_broadcast.KernelQuantizer,
+    select: Callable[[tf.Tensor], tf.Tensor],
+    server_optimizer: Optional[tff.learning.optimizers.Optimizer] = None,
+) -> tff.learning.templates.FinalizerProcess:
+  """Builds FedBiF's finalizer: the mean of the clients' decoded kernels.
+
+  The clients' mean of the active bits, which they send as -1 and +1, is put in
+  place of these bits into the kernel that was broadcast; the result, equation 6
+  of FedBiF, is a real kernel. The broadcast codes are derived anew by the
+  distributor's quantizer.
+
+  A server optimizer takes its step from the broadcast kernel towards that one,
+  and reaches it with the default. All else is as with
+  `build_model_update_finalizer`.
+
+  Args:
+    weights_type: A `tff.Type` of `tff.learning.models.ModelWeights`.
+    aggregate_type: The type of the aggregate `<trainable, non_trainable>`: for
+      a compressed tensor of shape `s`, `BitFreezing`'s upload of shape `[A,
+      *s]`.
+    is_compressed: One bool for each trainable tensor.
+    quantizer: The quantizer of the distributor, whose rounds count from 0 too.
+    select: The selector of the clients' `BitFreezing` layers.
+    server_optimizer: See `build_model_update_finalizer`.
+
+  Returns:
+    A `tff.learning.templates.FinalizerProcess`; its state is the round number
+    and the optimizer's state.
+  """
+  update_type = tff.StructWithPythonType(
+      [
+          ('trainable', weights_type.trainable),
+          ('non_trainable', aggregate_type['non_trainable']),
+      ],
+      collections.OrderedDict,
+  )
+  inner = build_model_update_finalizer(
+      weights_type, update_type, server_optimizer
+  )
+
+  @tff.tensorflow.computation(np.int32, weights_type, aggregate_type)
+  @tf.function
+  def decode(round_num, weights, aggregate):
+    """Returns the weights that were broadcast, and their update."""
+    active = select(round_num)
+    broadcast, update = [], []
+    for i, (kernel, mean, c) in enumerate(
+        zip(weights.trainable, aggregate['trainable'], is_compressed)
+    ):
+      if c:
+        quantized = quantizer.quantize(kernel, round_num, i)
+        bits = bit_planes.decompose(quantized['codes'], quantizer.bits)
+        frozen, slopes = bit_planes.linear_parts(
+            bits, quantized['step_size'], active, quantizer.has_sign_bit
+        )
+        kernel = quantizer.dequantize(quantized)
+        mean_bits = (mean + 1.0) / 2.0
+        mean = frozen + tf.reduce_sum(slopes * mean_bits, axis=0) - kernel
+      broadcast.append(kernel)
+      update.append(mean)
+    return (
+        tff.learning.models.ModelWeights(broadcast, weights.non_trainable),
+        collections.OrderedDict(
+            trainable=update, non_trainable=aggregate['non_trainable']
+        ),
+    )
+
+  @tff.tensorflow.computation(aggregate_type, weights_type, weights_type)
+  @tf.function
+  def keep_without_clients(aggregate, old, new):
+    # Without a client that can be used even the mean of the signs is zero.
+    changed = tf.constant(False)
+    for x in tf.nest.flatten(aggregate):
+      changed = tf.logical_or(changed, tf.reduce_any(tf.not_equal(x, 0.0)))
+    return tf.nest.map_structure(
+        lambda n, o: tf.where(changed, n, o), new, old
+    )
+
+  @tff.tensorflow.computation(np.int32)
+  def next_round(round_num):
+    return round_num + 1
+
+  @tff.federated_computation
+  def init_fn():
+    return tff.federated_zip(
+        (tff.federated_value(0, tff.SERVER), inner.initialize())
+    )
+
+  @tff.federated_computation(
+      init_fn.type_signature.result,
+      tff.FederatedType(weights_type, tff.SERVER),
+      tff.FederatedType(aggregate_type, tff.SERVER),
+  )
+  def next_fn(state, weights, aggregate):
+    broadcast, update = tff.federated_map(
+        decode, (state[0], weights, aggregate)
+    )
+    output = inner.next(state[1], broadcast, update)
+    return tff.templates.MeasuredProcessOutput(
+        tff.federated_zip(
+            (tff.federated_map(next_round, state[0]), output.state)
+        ),
+        tff.federated_map(
+            keep_without_clients, (aggregate, weights, output.result)
+        ),
+        output.measurements,
     )
 
   return tff.learning.templates.FinalizerProcess(init_fn, next_fn)

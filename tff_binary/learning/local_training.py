@@ -26,7 +26,7 @@ import collections
 from collections.abc import Callable, Sequence
 import dataclasses
 import numbers
-from typing import Optional
+from typing import Optional, Union
 
 import numpy as np
 import tensorflow as tf
@@ -36,7 +36,10 @@ from tff_binary.layers import weight_layer
 from tff_binary.ops import seeds
 
 # What a client draws random numbers for.
-_SHUFFLE, _FORWARD, _UPLOAD = range(3)
+_SHUFFLE, _FORWARD, _UPLOAD, _RECEIVE = range(4)
+
+# What a client draws in a round, and what it draws once, before its first one.
+_ROUND_DRAWS, _INITIAL_DRAWS = 0, 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,11 +97,12 @@ def build_client_update(
     seed: The seed of the whole run.
 
   Returns:
-    A `tf.function` of the round number (int32 scalar), the server's
-    `tff.learning.models.ModelWeights` and a client's data
-    `<features, labels, client_id>`. It returns the update
-    `<trainable, non_trainable>`, the client's weight (float32: its number of
-    examples) and its unfinalized metrics.
+    A `tf.function` of the round number (int32 scalar), what the client receives
+    (`tff.learning.models.ModelWeights`; for a variable with a layer, what the
+    layer takes), a client's data `<features, labels, client_id>` and, if a
+    layer keeps any, the client's state. It returns the update `<trainable,
+    non_trainable>`, the client's number of examples (float32, 0 for a client
+    that cannot be used), its unfinalized metrics and its new state.
   """
   for layer, variable in zip(weight_layers, model.trainable_variables):
     if layer is not None:
@@ -153,20 +157,35 @@ def build_client_update(
         result += [next(pulled_back) for _ in layer.trainable_variables]
     return result
 
+  def receive(round_num, weights, client_state, client_seed):
+    """Sets all variables to what the server has sent and the client kept."""
+    states = iter(client_state or [()] * len(layers))
+    receive_seed = seeds.fold_in(client_seed, _RECEIVE)
+    for i, (layer, variable, value) in enumerate(
+        zip(weight_layers, model.trainable_variables, weights.trainable)
+    ):
+      if layer is None:
+        variable.assign(value)
+      else:
+        seed = seeds.fold_in(receive_seed, i)
+        layer.receive(value, next(states), round_num, seed)
+    for variable, value in zip(
+        model.non_trainable_variables, weights.non_trainable
+    ):
+      variable.assign(value)
+
   @tf.function
-  def client_update(round_num, weights, data):
+  def client_update(round_num, weights, data, client_state=()):
     model.reset_metrics()
-    tf.nest.map_structure(
-        lambda variable, value: variable.assign(value),
-        tff.learning.models.ModelWeights.from_model(model),
-        weights,
-    )
     num_examples = tf.shape(data['labels'])[0]
     batch_size = local_training.batch_size
     steps_per_epoch = (num_examples + batch_size - 1) // batch_size
     num_steps = local_training.local_epochs * steps_per_epoch
-    client_seed = seeds.fold_in([seed, 0], round_num, data['client_id'])
+    client_seed = seeds.fold_in(
+        [seed, _ROUND_DRAWS], round_num, data['client_id']
+    )
     forward_seed = seeds.fold_in(client_seed, _FORWARD)
+    receive(round_num, weights, client_state, client_seed)
     for layer in layers:
       layer.start(num_steps)
     optimizer_state = optimizer.initialize(
@@ -235,7 +254,15 @@ def build_client_update(
     metrics.update(_layer_measurements(layers))
     metrics = tf.nest.map_structure(keep, metrics)
     metrics['non_finite_clients'] = 1 - tf.cast(is_finite, tf.int32)
-    return update, keep(tf.cast(num_examples, tf.float32)), metrics
+    new_state = client_state
+    if client_state:
+      new_state = tf.nest.map_structure(
+          lambda new, old: tf.where(has_trained, new, old),
+          [layer.state() for layer in layers],
+          client_state,
+      )
+    num_examples = keep(tf.cast(num_examples, tf.float32))
+    return update, num_examples, metrics, new_state
 
   return client_update
 
@@ -256,6 +283,44 @@ def _mean(sum_and_count):
   return tf.math.divide_no_nan(sum_and_count[0], sum_and_count[1])
 
 
+def initial_client_state(weight_layers, seed, client_id):
+  """Returns what a client keeps before its first round.
+
+  Args:
+    weight_layers: For each trainable variable its built layer, or `None`.
+    seed: The seed of the whole run.
+    client_id: An int32 scalar.
+
+  Returns:
+    A list of the layers' initial states, or `()` if all of them are empty.
+  """
+  client_seed = seeds.fold_in([seed, _INITIAL_DRAWS], client_id)
+  states = [
+      layer.initial_state(seeds.fold_in(client_seed, i))
+      for i, layer in enumerate(weight_layers)
+      if layer is not None
+  ]
+  return states if tf.nest.flatten(states) else ()
+
+
+@dataclasses.dataclass(frozen=True)
+class StatefulClientWork:
+  """Client work whose clients keep a state from round to round.
+
+  Attributes:
+    initialize: As of a `ClientWorkProcess`.
+    next: As of a `ClientWorkProcess`, with the clients' states as third
+      argument before their data; it returns the usual output and the new
+      states, placed at CLIENTS.
+    initialize_client: A `tff.Computation` from a client id to the state before
+      the client's first round.
+  """
+
+  initialize: tff.Computation
+  next: tff.Computation
+  initialize_client: tff.Computation
+
+
 def build_client_work(
     model_fn: Callable[[], tff.learning.models.VariableModel],
     element_spec: collections.OrderedDict[str, tf.TensorSpec],
@@ -264,7 +329,9 @@ def build_client_work(
     ],
     local_training: LocalTraining,
     seed: int,
-) -> tff.learning.templates.ClientWorkProcess:
+    received_type: Optional[tff.Type] = None,
+    weighting: str = 'examples',
+) -> Union[tff.learning.templates.ClientWorkProcess, StatefulClientWork]:
   """Builds the client work of all processes in this package.
 
   Its state is the number of the round, counted from 0; with the run's seed and
@@ -274,7 +341,8 @@ def build_client_work(
   number as `downlink_bytes_per_client`.
 
   A client whose variables are not all finite at the end sends an update of
-  zeros with weight 0, and its metrics don't count; likewise an empty client.
+  zeros with weight 0, its metrics don't count and its state stays as it was;
+  likewise an empty client.
 
   Args:
     model_fn: A no-arg function that returns the model.
@@ -283,22 +351,42 @@ def build_client_work(
       variable of the model, a new layer or `None`.
     local_training: How clients train.
     seed: The seed of the run.
+    received_type: The type of what a client receives; by default the type of
+      the model's weights.
+    weighting: How much a client counts: `'examples'`, as much as it has of
+      them, or `'uniform'`, as much as any other.
 
   Returns:
-    A `tff.learning.templates.ClientWorkProcess`. Its client results hold the
-    update `<trainable=..., non_trainable=...>`.
+    A `tff.learning.templates.ClientWorkProcess`, or a `StatefulClientWork` if
+    the layers have states. Its client results hold the update
+    `<trainable=..., non_trainable=...>`.
+
+  Raises:
+    ValueError: If `weighting` is not allowed.
   """
-  with tf.Graph().as_default():
-    model = model_fn()
-    weights_type = tff.learning.models.weights_type_from_model(model)
-    finalizers = collections.OrderedDict(model.metric_finalizers())
-    for layer, variable in zip(
-        build_weight_layers(), model.trainable_variables
-    ):
+  if weighting not in ('examples', 'uniform'):
+    raise ValueError(
+        f"weighting must be 'examples' or 'uniform', got {weighting!r}."
+    )
+
+  def build_layers(model):
+    layers = build_weight_layers()
+    for layer, variable in zip(layers, model.trainable_variables):
       if layer is not None:
         layer.build(variable.shape)
+    return layers
+
+  with tf.Graph().as_default():
+    model = model_fn()
+    if received_type is None:
+      received_type = tff.learning.models.weights_type_from_model(model)
+    finalizers = collections.OrderedDict(model.metric_finalizers())
+    layers = build_layers(model)
+    for layer in layers:
+      if layer is not None:
         for name in layer.measurements():
           finalizers[name] = _mean
+    has_state = bool(initial_client_state(layers, seed, 0))
   finalizers['non_finite_clients'] = tf.identity
   aggregate_metrics = tff.learning.metrics.sum_then_finalize(finalizers)
   data_type = tff.SequenceType(
@@ -307,16 +395,25 @@ def build_client_work(
           for name, spec in element_spec.items()
       )
   )
+  is_uniform = weighting == 'uniform'  # Python values.
 
-  @tff.tensorflow.computation(np.int32, weights_type, data_type)
-  def client_computation(round_num, weights, dataset):
+  @tff.tensorflow.computation(np.int32)
+  def initialize_client(client_id):
+    return initial_client_state(build_layers(model_fn()), seed, client_id)
+
+  state_type = initialize_client.type_signature.result
+
+  @tff.tensorflow.computation(np.int32, received_type, state_type, data_type)
+  def client_computation(round_num, weights, client_state, dataset):
     client_update = build_client_update(
         model_fn(), build_weight_layers(), local_training, seed
     )
-    update, weight, metrics = client_update(
-        round_num, weights, dataset.get_single_element()
+    update, num_examples, metrics, new_state = client_update(
+        round_num, weights, dataset.get_single_element(), client_state
     )
-    return tff.learning.templates.ClientResult(update, weight), metrics
+    weight = tf.sign(num_examples) if is_uniform else num_examples
+    result = tff.learning.templates.ClientResult(update, weight)
+    return result, metrics, new_state
 
   @tff.tensorflow.computation(np.int32)
   def measure(round_num):
@@ -330,15 +427,16 @@ def build_client_work(
   def init_fn():
     return tff.federated_value(0, tff.SERVER)
 
-  @tff.federated_computation(
-      init_fn.type_signature.result,
-      tff.FederatedType(weights_type, tff.CLIENTS),
-      tff.FederatedType(data_type, tff.CLIENTS),
-  )
-  def next_fn(round_num, weights, client_data):
-    client_result, metrics = tff.federated_map(
+  def train(round_num, weights, client_states, client_data):
+    """Returns the output of a `ClientWorkProcess` and the new states."""
+    client_result, metrics, new_states = tff.federated_map(
         client_computation,
-        (tff.federated_broadcast(round_num), weights, client_data),
+        (
+            tff.federated_broadcast(round_num),
+            weights,
+            client_states,
+            client_data,
+        ),
     )
     measurements = tff.federated_zip(
         collections.OrderedDict(
@@ -346,8 +444,32 @@ def build_client_work(
             downlink_bytes_per_client=tff.federated_map(measure, round_num),
         )
     )
-    return tff.templates.MeasuredProcessOutput(
+    output = tff.templates.MeasuredProcessOutput(
         tff.federated_map(next_round, round_num), client_result, measurements
     )
+    return output, new_states
 
-  return tff.learning.templates.ClientWorkProcess(init_fn, next_fn)
+  round_type = init_fn.type_signature.result
+  at_clients = lambda member: tff.FederatedType(member, tff.CLIENTS)
+
+  if not has_state:
+
+    @tff.federated_computation(
+        round_type, at_clients(received_type), at_clients(data_type)
+    )
+    def stateless_next_fn(round_num, weights, client_data):
+      no_states = tff.federated_value((), tff.CLIENTS)
+      return train(round_num, weights, no_states, client_data)[0]
+
+    return tff.learning.templates.ClientWorkProcess(init_fn, stateless_next_fn)
+
+  @tff.federated_computation(
+      round_type,
+      at_clients(received_type),
+      at_clients(state_type),
+      at_clients(data_type),
+  )
+  def next_fn(round_num, weights, client_states, client_data):
+    return train(round_num, weights, client_states, client_data)
+
+  return StatefulClientWork(init_fn, next_fn, initialize_client)

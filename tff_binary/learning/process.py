@@ -14,8 +14,9 @@
 """Joins client work, aggregator and finalizer to a learning process."""
 
 import collections
-from collections.abc import Callable
-from typing import Optional
+from collections.abc import Callable, Sequence
+import functools
+from typing import Optional, Union
 
 import tensorflow as tf
 import tensorflow_federated as tff
@@ -26,8 +27,24 @@ from tff_binary import wire
 from tff_binary.layers import weight_layer
 from tff_binary.learning import finalizers
 from tff_binary.learning import local_training as local_training_lib
+from tff_binary.learning import stateful_process
+from tff_binary.ops import rounding
 
 ModelAggregator = tff.aggregators.WeightedAggregationFactory
+BuildDistributor = Callable[
+    [tff.Type, Sequence[bool]], tff.learning.templates.DistributionProcess
+]
+BuildFinalizer = Callable[
+    [
+        tff.Type,
+        tff.Type,
+        Sequence[bool],
+        Optional[tff.learning.optimizers.Optimizer],
+    ],
+    tff.learning.templates.FinalizerProcess,
+]
+
+_FLOAT32_BITS = 32
 
 
 def build_learning_process(
@@ -44,13 +61,20 @@ def build_learning_process(
     wrap_aggregator: Callable[
         [ModelAggregator], ModelAggregator
     ] = lambda factory: factory,
+    weighting: str = 'examples',
+    downlink_bits: int = 32,
+    build_distributor: Optional[BuildDistributor] = None,
+    build_finalizer: Optional[BuildFinalizer] = None,
     seed: int = 0,
-) -> tff.learning.templates.LearningProcess:
-  """Builds the process of a method whose clients keep no state.
+) -> Union[
+    tff.learning.templates.LearningProcess,
+    stateful_process.StatefulLearningProcess,
+]:
+  """Builds the process of a method from its parts.
 
-  Server weights in float32 -> clients train with the weight layers -> kernels
-  packed by the codec, all other trainable tensors and the changes of the
-  non-trainable ones in float32 -> weighted mean -> server optimizer.
+  Server weights -> distributor -> clients train with the weight layers ->
+  kernels packed by the codec, all other trainable tensors and the changes of
+  the non-trainable ones in float32 -> weighted mean -> finalizer.
 
   Args:
     model_fn: A no-arg function that returns a
@@ -68,16 +92,30 @@ def build_learning_process(
     wrap_aggregator: A function from the aggregation factory of the trainable
       tensors to the factory to use, for example
       `lambda f: tff.aggregators.clipping_factory(1.0, f)`.
-    seed: The seed of all that clients draw.
+    weighting: How much a client counts in the mean: `'examples'`, as much as it
+      has of them, or `'uniform'`, as much as any other.
+    downlink_bits: What the compressed kernels take on their way to the clients:
+      32, or 2 to 16 for stochastically rounded codes of so many bits, see
+      `distributors.KernelQuantizer`.
+    build_distributor: A function from the weights' type and one bool for each
+      trainable tensor, whether it is compressed, to the distributor of a method
+      that has its own.
+    build_finalizer: A function from the weights' type, the aggregate's type,
+      those bools and the server optimizer to the finalizer of a method that has
+      its own; by default `build_model_update_finalizer`.
+    seed: The seed of all that clients and server draw.
 
   Returns:
-    A `tff.learning.templates.LearningProcess`. Clients' data are sequences of
-    one element, see `client_dataset`.
+    A `tff.learning.templates.LearningProcess` or, if the weight layers keep a
+    state, a `StatefulLearningProcess`. Clients' data are sequences of one
+    element, see `client_dataset`.
 
   Raises:
     TypeError: If `model_fn` does not return a `VariableModel`.
-    ValueError: If no trainable tensor is compressed.
+    ValueError: If no trainable tensor is compressed, or if `downlink_bits` is
+      not allowed.
   """
+  _check_downlink_bits(downlink_bits, build_distributor)
   if local_training is None:
     local_training = local_training_lib.LocalTraining()
   with tf.Graph().as_default():
@@ -110,10 +148,23 @@ def build_learning_process(
   def initial_weights():
     return tff.learning.models.ModelWeights.from_model(model_fn())
 
+  if build_distributor is None:
+    build_distributor = _default_distributor(downlink_bits, seed)
+  distributor = build_distributor(weights_type, compressed)
   client_work = local_training_lib.build_client_work(
-      model_fn, element_spec, build_weight_layers, local_training, seed
+      model_fn,
+      element_spec,
+      build_weight_layers,
+      local_training,
+      seed,
+      distributor.next.type_signature.result.result.member,
+      weighting,
   )
-  client_result_type = client_work.next.type_signature.result.result.member
+  has_state = isinstance(client_work, local_training_lib.StatefulClientWork)
+  output_type = client_work.next.type_signature.result
+  client_result_type = (
+      output_type[0] if has_state else output_type
+  ).result.member
   aggregator = aggregators.ModelUpdateFactory(
       trainable=wrap_aggregator(
           aggregators.PackedMeanFactory(codec, compressed)
@@ -122,14 +173,52 @@ def build_learning_process(
           wire.Float32Codec(), is_compressed=lambda spec: False
       ),
   ).create(client_result_type.update, client_result_type.update_weight)
-  return tff.learning.templates.compose_learning_process(
+  if build_finalizer is None:
+    build_finalizer = _default_finalizer
+  compose = (
+      stateful_process.compose_stateful_process
+      if has_state
+      else tff.learning.templates.compose_learning_process
+  )
+  return compose(
       initial_weights,
-      distributors.build_float32_broadcast(weights_type, compressed),
+      distributor,
       client_work,
       aggregator,
-      finalizers.build_model_update_finalizer(
-          weights_type, client_result_type.update, server_optimizer
+      build_finalizer(
+          weights_type, client_result_type.update, compressed, server_optimizer
       ),
+  )
+
+
+def _check_downlink_bits(downlink_bits, build_distributor):
+  allowed = (*range(2, rounding.MAX_BITS + 1), _FLOAT32_BITS)
+  if downlink_bits not in allowed:
+    raise ValueError(
+        f'downlink_bits must be 32 or an integer in [2, {rounding.MAX_BITS}],'
+        f' got {downlink_bits!r}.'
+    )
+  if build_distributor is not None and downlink_bits < _FLOAT32_BITS:
+    raise ValueError(
+        f'downlink_bits={downlink_bits} is for methods that send weights; this'
+        ' one has a downlink of its own.'
+    )
+
+
+def _default_distributor(downlink_bits, seed):
+  """Returns the `build_distributor` of methods without one of their own."""
+  if downlink_bits >= _FLOAT32_BITS:
+    return distributors.build_float32_broadcast
+  quantizer = distributors.KernelQuantizer(downlink_bits, seed)
+  return functools.partial(
+      distributors.build_packed_broadcast, quantizer=quantizer
+  )
+
+
+def _default_finalizer(weights_type, update_type, compressed, optimizer):
+  del compressed  # All tensors of an update are alike.
+  return finalizers.build_model_update_finalizer(
+      weights_type, update_type, optimizer
   )
 
 

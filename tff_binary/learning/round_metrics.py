@@ -27,7 +27,8 @@ def round_metrics(
   over the clients and have the number of compressed parameters as denominator:
   `uplink_bits_per_param` counts the bytes of the compressed kernels alone,
   `uplink_bits_per_param_total` everything that is sent; the same two for the
-  downlink. Training metrics are named `train_<metric>`.
+  downlink. Training metrics are named `train_<metric>`. `sparsity` is the share
+  of zeros among the kernel entries of a quantized downlink.
 
   Args:
     metrics: The metrics of a process of this package, from one round.
@@ -47,6 +48,9 @@ def round_metrics(
   dropped = _find(metrics['aggregator'], 'num_dropped_clients', sum)
   if dropped is not None:
     row['num_dropped_clients'] = dropped
+  sparsity = _find(metrics['distributor'], 'sparsity', max)
+  if sparsity is not None:
+    row['sparsity'] = sparsity
 
   uplink = _find(metrics['aggregator'], 'uplink_bytes', sum)
   uplink_compressed = _find(

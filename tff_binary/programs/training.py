@@ -50,6 +50,7 @@ _Arrays = tuple[np.ndarray, np.ndarray]
 
 _CLIENT_DATA = 'client_data'
 _CHECKPOINTS = 'checkpoints'
+_CLIENT_STATES = 'client_states'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -277,22 +278,15 @@ def train(
 
 
 def _build_next_round(process, store, clients, runtime):
-  """Returns a function from state and client ids to state and output."""
+  """Returns `process.next` with client ids in place of the clients' data."""
   if runtime != 'current' and runtime.kind == 'remote':
     # The workers do not see this machine's files: the data travels.
-    next_round = lambda *args: process.next(
+    return lambda *args: process.next(
         *args[:-1], [learning.client_dataset(*clients[i], i) for i in args[-1]]
     )
-  else:
-    next_round = tff.simulation.compose_dataset_computation_with_computation(
-        store.dataset_computation, process.next
-    )
-  if isinstance(process, learning.StatefulLearningProcess):
-    return next_round
-
-  def stateless_next_round(state, client_states, ids):
-    return (output := next_round(state, ids)).state, (), output.metrics
-  return next_round
+  return tff.simulation.compose_dataset_computation_with_computation(
+      store.dataset_computation, process.next
+  )
 
 
 def _train_rounds(
@@ -312,8 +306,8 @@ def _train_rounds(
   """Trains the remaining rounds; `model` ends with the final weights.
 
   Args:
-    process: The `tff.learning.templates.LearningProcess`.
-    next_round: A function from state and client ids to state and output.
+    process: The process, with or without client states.
+    next_round: `process.next` with client ids in place of the clients' data.
     model: The Keras model, with the initial weights.
     evaluate: A function that evaluates `model`, or None.
     progress: The `progress.Progress`.
@@ -334,6 +328,11 @@ def _train_rounds(
           tff.learning.models.ModelWeights.from_model(model),
       )
   )
+  client_states = None
+  if isinstance(process, learning.StatefulLearningProcess):
+    client_states = learning.ClientStates(
+        path / _CLIENT_STATES, process.initialize_client, rounds_done
+    )
   history = metrics.History(path, rounds_done)
   tensorboard = tff.program.TensorBoardReleaseManager(path / 'tensorboard')
   sample = tff.simulation.build_uniform_sampling_fn(
@@ -342,7 +341,13 @@ def _train_rounds(
   progress.start(rounds_done)
   for round_num in range(rounds_done + 1, rounds + 1):
     start = time.monotonic()
-    state, output = next_round(state, sample(round_num, clients_per_round))
+    ids = sample(round_num, clients_per_round)
+    if client_states is None:
+      state, output = next_round(state, ids)
+    else:
+      kept = [client_states.load(client_id) for client_id in ids]
+      state, kept, output = next_round(state, kept, ids)
+      client_states.save(dict(zip(ids, kept)), round_num)
     row = {'round_num': round_num, **learning.round_metrics(output)}
     row['round_seconds'] = time.monotonic() - start
     if row['num_examples'] == 0:
@@ -358,6 +363,8 @@ def _train_rounds(
     # The row first: a checkpoint without its row could not be made up for.
     row = history.append(row)
     saved.save(state, round_num)
+    if client_states is not None:
+      client_states.forget()
     measured = {k: v for k, v in row.items() if v is not None}
     checkpoints.wait_for(tensorboard.release(measured, round_num))
     progress.update(row)

@@ -17,3 +17,4 @@ from tff_binary.wire.codec import BinaryCodec
 from tff_binary.wire.codec import Codec
 from tff_binary.wire.codec import Float32Codec
 from tff_binary.wire.codec import SignCodec
+from tff_binary.wire.sign_planes import SignPlanesCodec

@@ -63,6 +63,10 @@ class Codec(abc.ABC):
     del value
     return tf.constant(0, tf.int64)
 
+  def num_params(self, spec):
+    """Returns how many model parameters a value of `spec` is about, an int."""
+    return spec.shape.num_elements()
+
 
 class Float32Codec(Codec):
   """Sends a tensor as it is, 32 bits an entry."""

@@ -1,0 +1,186 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""FedBiF: clients train some bits of each weight, A bits up and B down."""
+
+import dataclasses
+
+import tff_binary
+from tff_binary.algorithms import registry
+
+_PAPER = 'FedBiF (anonymous, under review)'
+_LATER_CODE = 'a copy of later code, by a third party'
+
+
+@dataclasses.dataclass(frozen=True)
+class FedBiF(registry.Hyperparameters):
+  """Hyper-parameters of FedBiF-A/B."""
+
+  bits: int = registry.hyperparameter(
+      4,
+      'bits B of a code, which is what a weight takes on its way down',
+      minimum=2,
+      maximum=8,
+      source='section 4.1',
+  )
+  active_bits: int = registry.hyperparameter(
+      1,
+      'bits A of a code that are trained in a round and sent, at most B',
+      minimum=1,
+      maximum=8,
+      source='section 4.1',
+  )
+  selector: str = registry.hyperparameter(
+      'round_robin',
+      'which bits are trained: blocks of A in turn, most significant first;'
+      ' always fixed_bit and those below it; random ones; ruler, every block'
+      ' twice as often as the next',
+      choices=('round_robin', 'fixed', 'random', 'ruler'),
+      source='section 3.2; section 4.3; ruler: this package',
+  )
+  fixed_bit: int = registry.hyperparameter(
+      2,
+      'of selector=fixed: the highest trained bit, counted from the least'
+      ' significant, 0; the third bit of the paper is 2 or, from the top, B - 3',
+      minimum=0,
+      maximum=7,
+      source='section 4.3',
+  )
+  inherit: bool = registry.hyperparameter(
+      True,
+      'keep the magnitudes of virtual bits from round to round',
+      source='section 3.2',
+  )
+  gradient: str = registry.hyperparameter(
+      'chain',
+      'derivative of a weight by its virtual bit i: chain, alpha 2^i;'
+      ' identity, 1',
+      choices=('chain', 'identity'),
+      source=f'section 3.1; identity: {_LATER_CODE}',
+  )
+  magnitudes: str = registry.hyperparameter(
+      'kaiming',
+      'new magnitudes of virtual bits: |N(0, 2 / fan_in)|, or uniform in'
+      ' [0, 0.001 2^i) for bit i',
+      choices=('kaiming', 'uniform'),
+      source=f'section 3.2; uniform: {_LATER_CODE}',
+  )
+  sign_bit: bool = registry.hyperparameter(
+      False,
+      'make the most significant bit a sign; with active_bits=1 only',
+      source='section 4.3',
+  )
+  weighting: str = registry.hyperparameter(
+      'uniform',
+      'how much a client counts: as any other, or by its examples',
+      choices=('uniform', 'examples'),
+      source='eq. 6',
+  )
+
+  def __post_init__(self):
+    super().__post_init__()
+    if self.active_bits > self.bits:
+      raise ValueError(
+          f'active_bits must be at most bits, got {self.active_bits} >'
+          f' {self.bits}.'
+      )
+    if self.sign_bit and self.active_bits > 1:
+      raise ValueError(
+          'active_bits must be 1 with sign_bit, since a weight is not linear in'
+          f' its sign and other bits together, got {self.active_bits}.'
+      )
+    if self.selector == 'fixed' and not (
+        self.active_bits - 1 <= self.fixed_bit < self.bits
+    ):
+      raise ValueError(
+          f'fixed_bit must be in [{self.active_bits - 1}, {self.bits - 1}] with'
+          f' {self.active_bits} active of {self.bits} bits, got'
+          f' {self.fixed_bit}.'
+      )
+
+
+@registry.register(
+    'fedbif',
+    title='FedBiF',
+    source='under review',
+    summary='trains some bits of 4-bit weights and freezes the others',
+    hyperparameters=FedBiF,
+)
+def build_fedbif(model_fn, *, hyperparameters=FedBiF(), seed=0, **kwargs):
+  """Builds FedBiF: A bits per compressed parameter up, B bits down.
+
+  A weight can never become larger than the largest one of its kernel: initial
+  weights must not be small.
+
+  Args:
+    model_fn: A no-arg function that returns a
+      `tff.learning.models.VariableModel`.
+    hyperparameters: A `FedBiF`.
+    seed: The seed of the run.
+    **kwargs: Keyword arguments of `tff_binary.learning.build_learning_process`.
+
+  Returns:
+    A `StatefulLearningProcess`, or a `tff.learning.templates.LearningProcess`
+    if magnitudes are not inherited.
+  """
+  distributors, learning = tff_binary.distributors, tff_binary.learning
+  h = hyperparameters
+  select = _selector(h, seed)
+  quantizer = distributors.KernelQuantizer(h.bits, seed, h.sign_bit)
+
+  def build_weight_layer():
+    return tff_binary.layers.BitFreezing(
+        h.bits,
+        h.active_bits,
+        select,
+        inherit=h.inherit,
+        gradient=h.gradient,
+        magnitudes=h.magnitudes,
+        has_sign_bit=h.sign_bit,
+    )
+
+  def build_distributor(weights_type, is_compressed):
+    return distributors.build_packed_broadcast(
+        weights_type, is_compressed, quantizer, dequantize=False
+    )
+
+  def build_finalizer(weights_type, aggregate_type, is_compressed, optimizer):
+    return learning.build_bit_freezing_finalizer(
+        weights_type,
+        aggregate_type,
+        is_compressed,
+        quantizer,
+        select,
+        optimizer,
+    )
+
+  return learning.build_learning_process(
+      model_fn,
+      codec=tff_binary.wire.SignPlanesCodec(trim=h.bits % h.active_bits > 0),
+      build_weight_layer=build_weight_layer,
+      weighting=h.weighting,
+      build_distributor=build_distributor,
+      build_finalizer=build_finalizer,
+      seed=seed,
+      **kwargs,
+  )
+
+
+def _selector(h, seed):
+  selectors = tff_binary.learning.bit_selectors
+  if h.selector == 'fixed':
+    return selectors.fixed(h.fixed_bit, h.active_bits)
+  if h.selector == 'random':
+    return selectors.random(h.bits, h.active_bits, seed)
+  build = getattr(selectors, h.selector)
+  return build(h.bits, h.active_bits)

@@ -1,0 +1,191 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Broadcast of kernels as packed codes of a few bits."""
+
+import collections
+from collections.abc import Sequence
+import dataclasses
+
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from tff_binary.ops import rounding
+from tff_binary.ops import seeds
+from tff_binary.wire import bit_packing
+
+# Sets the server's draws apart from the clients', which use 0.
+_SERVER_DRAWS = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class KernelQuantizer:
+  """Quantizes a kernel once a round, in the same way wherever it is called.
+
+  Every draw is a function of seed, round and tensor. What is derived anew from
+  the same weights, by the finalizer for example, is therefore what was sent.
+
+  Source: FedBiF, equations 1, 2, 4 and 5.
+
+  Attributes:
+    bits: The bits of a code, in `[2, 16]`.
+    seed: The seed of the run.
+    has_sign_bit: Whether codes have a sign bit and a magnitude instead of an
+      offset, see `ops.rounding.encode_sign_magnitude`.
+  """
+
+  bits: int
+  seed: int = 0
+  has_sign_bit: bool = False
+
+  def __post_init__(self):
+    if not 2 <= self.bits <= rounding.MAX_BITS:
+      raise ValueError(
+          f'bits must be an integer in [2, {rounding.MAX_BITS}], got'
+          f' {self.bits!r}.'
+      )
+
+  def quantize(self, kernel, round_num, index):
+    """Returns the codes and the step size of a kernel.
+
+    Args:
+      kernel: A float32 tensor.
+      round_num: An int32 scalar, counted from 0.
+      index: The kernel's position among the trainable tensors.
+
+    Returns:
+      An `OrderedDict` of `codes`, int32 of the kernel's shape, and `step_size`,
+      a float32 scalar.
+    """
+    seed = seeds.fold_in([self.seed, _SERVER_DRAWS], round_num, index)
+    noise = seeds.uniform(kernel.shape, seed)
+    if self.has_sign_bit:
+      step_size = rounding.sign_magnitude_step_size(kernel, self.bits)
+      encode = rounding.encode_sign_magnitude
+    else:
+      step_size = rounding.max_norm_step_size(kernel, self.bits)
+      encode = rounding.encode
+    return collections.OrderedDict(
+        codes=encode(kernel, step_size, self.bits, noise), step_size=step_size
+    )
+
+  def dequantize(self, quantized):
+    """Returns the kernel that stands behind what `quantize` has returned."""
+    decode = (
+        rounding.decode_sign_magnitude if self.has_sign_bit else rounding.decode
+    )
+    return decode(quantized['codes'], quantized['step_size'], self.bits)
+
+
+def build_packed_broadcast(
+    weights_type: tff.Type,
+    is_compressed: Sequence[bool],
+    quantizer: KernelQuantizer,
+    dequantize: bool = True,
+) -> tff.learning.templates.DistributionProcess:
+  """Sends kernels as packed codes with one float32 step size each.
+
+  All other tensors are sent as they are. The state is the number of the round,
+  counted from 0. The measurements are those of `build_float32_broadcast`, taken
+  from the tensors that are broadcast, and
+
+  *   `sparsity`: float32, the share of the quantized kernels' entries that are
+      exactly zero.
+
+  Args:
+    weights_type: A `tff.Type` of `tff.learning.models.ModelWeights`.
+    is_compressed: One bool for each trainable tensor: whether it is quantized.
+    quantizer: How a kernel is quantized.
+    dequantize: Whether clients get kernels, as from any other distributor, or
+      the `OrderedDict`s of `KernelQuantizer.quantize`.
+
+  Returns:
+    A `tff.learning.templates.DistributionProcess`.
+  """
+  shapes = [t.shape for t in weights_type.trainable]
+  bits = quantizer.bits
+
+  @tff.federated_computation
+  def init_fn():
+    return tff.federated_value(0, tff.SERVER)
+
+  @tff.tensorflow.computation(
+      init_fn.type_signature.result.member, weights_type
+  )
+  @tf.function
+  def pack(round_num, weights):
+    message, num_entries = [], 0
+    num_zeros = tf.constant(0, tf.int64)
+    for i, (tensor, c) in enumerate(zip(weights.trainable, is_compressed)):
+      if c:
+        quantized = quantizer.quantize(tensor, round_num, i)
+        is_zero = tf.equal(quantizer.dequantize(quantized), 0.0)
+        num_zeros += tf.math.count_nonzero(is_zero)
+        num_entries += tensor.shape.num_elements()
+        codes = tf.reshape(quantized['codes'], [-1])
+        quantized['codes'] = bit_packing.pack_codes(codes, bits)
+        message.append(quantized)
+      else:
+        message.append(tensor)
+    message = tff.learning.models.ModelWeights(message, weights.non_trainable)
+    sizes = [_num_bytes(m) for m in message.trainable]
+    compressed = sum(s for s, c in zip(sizes, is_compressed) if c)
+    return message, collections.OrderedDict(
+        downlink_bytes_per_client=sum(sizes)
+        + sum(_num_bytes(m) for m in message.non_trainable),
+        compressed_downlink_bytes_per_client=compressed,
+        sparsity=tf.cast(num_zeros / max(num_entries, 1), tf.float32),
+    ), round_num + 1
+
+  message_type = pack.type_signature.result[0]
+
+  @tff.tensorflow.computation(message_type)
+  @tf.function
+  def unpack(message):
+    received = []
+    for part, shape, c in zip(message.trainable, shapes, is_compressed):
+      if c:
+        shape = tf.TensorShape(shape)
+        codes = bit_packing.unpack_codes(
+            part['codes'], shape.num_elements(), bits
+        )
+        part = collections.OrderedDict(
+            codes=tf.reshape(codes, shape), step_size=part['step_size']
+        )
+        if dequantize:
+          part = quantizer.dequantize(part)
+      received.append(part)
+    return tff.learning.models.ModelWeights(received, message.non_trainable)
+
+  @tff.federated_computation(
+      init_fn.type_signature.result,
+      tff.FederatedType(weights_type, tff.SERVER),
+  )
+  def next_fn(round_num, weights):
+    message, measurements, next_round = tff.federated_map(
+        pack, (round_num, weights)
+    )
+    return tff.templates.MeasuredProcessOutput(
+        next_round,
+        tff.federated_map(unpack, tff.federated_broadcast(message)),
+        measurements,
+    )
+
+  return tff.learning.templates.DistributionProcess(init_fn, next_fn)
+
+
+def _num_bytes(struct):
+  """Returns the bytes of the tensors in `struct`, an int64 scalar."""
+  return sum(
+      tf.size(x, tf.int64) * x.dtype.size for x in tf.nest.flatten(struct)
+  )

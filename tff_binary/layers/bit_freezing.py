@@ -1,0 +1,169 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""FedBiF's training of some bits of one quantized kernel."""
+
+import numpy as np
+import tensorflow as tf
+
+from tff_binary.layers import weight_layer
+from tff_binary.ops import bit_planes
+from tff_binary.ops import seeds
+
+
+class BitFreezing(weight_layer.WeightLayer):
+  """Trains the active bits of a kernel's codes and keeps the others.
+
+  Source: "FedBiF: Communication-Efficient Federated Learning via Bits
+  Freezing", sections 3.1 and 3.2.
+
+  Every active bit is the step function of a real virtual bit, which is what the
+  optimizer trains. All frozen bits are summed up once a round. A client sends
+  the active bits, as -1 for 0 and +1 for 1.
+
+  At the beginning of a round the virtual bits get the signs that the received
+  bits tell. Their magnitudes are either inherited from the client's last round
+  (virtual bits inheritance), or drawn anew.
+
+  Where the paper is silent or ambiguous:
+
+  *   Inheritance takes place once a round. Algorithm 1 places it in the loop
+      over the epochs, where it would undo the epoch before.
+  *   The magnitudes of the paper are those of Kaiming initialization, the
+      absolute values of N(0, 2 / fan_in). `'uniform'` draws them from `[0,
+      0.001 * 2**i)` for bit i, as in the later code by way of a third party.
+  *   The literal derivative of the kernel by virtual bit i is `alpha * 2**i`
+      (`'chain'`); that code takes it to be 1 (`'identity'`).
+
+  Attributes:
+    virtual_bits: The active virtual bits, a trainable variable of shape `[A,
+      *s]` for a kernel of shape `s`.
+  """
+
+  def __init__(
+      self,
+      bits,
+      active_bits,
+      select,
+      inherit=True,
+      gradient='chain',
+      magnitudes='kaiming',
+      has_sign_bit=False,
+      **kwargs,
+  ):
+    """Initializes the layer; the values are checked by `FedBiF`.
+
+    Args:
+      bits: The bits of a code, B.
+      active_bits: The bits that are trained in a round, A.
+      select: A function from a round number, an int32 scalar, to the numbers of
+        the active bits, int32 of shape `[A]`, see `ops.bit_planes`.
+      inherit: Whether a client's magnitudes last from round to round.
+      gradient: `'chain'` or `'identity'`.
+      magnitudes: `'kaiming'` or `'uniform'`, how new magnitudes are drawn.
+      has_sign_bit: Whether the most significant bit is a sign.
+      **kwargs: Keyword arguments of `tf.keras.layers.Layer`.
+    """
+    super().__init__(dtype='float32', **kwargs)
+    self._bits = bits
+    self._active_bits = active_bits
+    self._select = select
+    self._inherit = inherit
+    self._is_chain = gradient == 'chain'
+    self._is_kaiming = magnitudes == 'kaiming'
+    self._has_sign_bit = has_sign_bit
+
+  def build(self, kernel_shape):
+    kernel_shape = tf.TensorShape(kernel_shape)
+    active_shape = [self._active_bits] + kernel_shape
+    self._kernel_shape = kernel_shape
+
+    def add(name, shape, dtype='float32', trainable=False):
+      return self.add_weight(
+          name, shape, dtype, initializer='zeros', trainable=trainable
+      )
+
+    self.virtual_bits = add('virtual_bits', active_shape, trainable=True)
+    self._active = add('active', [self._active_bits], 'int32')
+    self._slopes = add('slopes', active_shape)
+    self._frozen = add('frozen', kernel_shape)
+    if self._inherit:
+      self._magnitudes = add('magnitudes', [self._bits] + kernel_shape)
+    super().build(kernel_shape)
+
+  def _draw_magnitudes(self, seed):
+    shape = [self._bits] + self._kernel_shape
+    if self._is_kaiming:
+      # For dense and convolution kernels; the same rule for all others.
+      fan_in = self._kernel_shape[:-1].num_elements()
+      normal = tf.random.stateless_normal(shape, seed, alg=seeds.ALGORITHM)
+      return tf.abs(normal) * np.sqrt(2.0 / max(fan_in, 1)).astype(np.float32)
+    scale = 1e-3 * 2.0 ** np.arange(self._bits, dtype=np.float32)
+    scale = scale.reshape([-1] + [1] * self._kernel_shape.rank)
+    return scale * seeds.uniform(shape, seed)
+
+  def initial_state(self, seed):
+    return self._draw_magnitudes(seed) if self._inherit else ()
+
+  def receive(self, kernel, state, round_num, seed):
+    magnitudes = state if self._inherit else self._draw_magnitudes(seed)
+    if self._inherit:
+      self._magnitudes.assign(state)
+    active = self._select(round_num)
+    bits = bit_planes.decompose(kernel['codes'], self._bits)
+    frozen, slopes = bit_planes.linear_parts(
+        bits, kernel['step_size'], active, self._has_sign_bit
+    )
+    self._active.assign(active)
+    self._frozen.assign(frozen)
+    self._slopes.assign(slopes)
+    virtual_bits = bit_planes.inherit(magnitudes, bits)
+    self.virtual_bits.assign(tf.gather(virtual_bits, tf.maximum(active, 0)))
+
+  def start(self, num_steps):
+    del num_steps  # No phase depends on it.
+
+  def advance(self, step):
+    del step
+
+  def call(self, kernel, seed):
+    del kernel, seed  # Known since `receive`; nothing is drawn.
+    if self._is_chain:
+      planes = self._slopes * bit_planes.step(self.virtual_bits)
+    else:
+      planes = bit_planes.scaled_step(self.virtual_bits, self._slopes)
+    return self._frozen + tf.reduce_sum(planes, axis=0)
+
+  def _is_used(self):
+    """Returns which of the A slots hold a bit, bool of shape `[A, 1, ...]`."""
+    shape = [self._active_bits] + [1] * self._kernel_shape.rank
+    return tf.reshape(self._active >= 0, shape)
+
+  def update(self, kernel, seed):
+    del kernel, seed
+    signs = 2.0 * bit_planes.step(self.virtual_bits) - 1.0
+    return tf.where(self._is_used(), signs, tf.zeros_like(signs))
+
+  def state(self):
+    if not self._inherit:
+      return ()
+    # Of shape [B, A + 1]: in which slot bit b was trained, or that it was not.
+    numbers = tf.range(self._bits)[:, tf.newaxis]
+    is_trained = tf.equal(numbers, self._active)
+    is_trained = tf.pad(is_trained, [[0, 0], [0, 1]], constant_values=True)
+    slot = tf.argmax(is_trained, axis=1, output_type=tf.int32)
+    sources = tf.concat([tf.abs(self.virtual_bits), self._magnitudes], axis=0)
+    is_frozen = tf.equal(slot, self._active_bits)
+    return tf.gather(
+        sources, tf.where(is_frozen, slot + tf.range(self._bits), slot)
+    )

@@ -1,0 +1,134 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Stochastic quantization of a tensor to b-bit codes.
+
+Source: "FedBiF: Communication-Efficient Federated Learning via Bits Freezing",
+equations 1-5.
+"""
+
+import tensorflow as tf
+
+MAX_BITS = 16
+
+
+def stochastic_round(x, noise):
+  """Rounds every entry of `x` to one of its two neighbouring integers (eq. 2).
+
+  Args:
+    x: A float tensor of any shape `s`.
+    noise: A float tensor of shape `s`, uniform in `[0, 1)`.
+
+  Returns:
+    A float tensor of shape `s`, `x` in expectation.
+  """
+  # In float32 a fraction close to 1 plus the noise may round up to an integer:
+  # the comparison does not.
+  floor = tf.floor(x)
+  return floor + tf.cast(noise < x - floor, x.dtype)
+
+
+def max_norm_step_size(x, bits):
+  """Returns `||x||_inf / 2**(bits - 1)` (eq. 5); 0 if `x` is empty or zero.
+
+  Args:
+    x: A float tensor of any shape.
+    bits: A Python int, the width of a code.
+
+  Returns:
+    A scalar of `x`'s dtype; NaN or infinite if an entry is.
+  """
+  return tf.maximum(tf.reduce_max(tf.abs(x)), 0.0) / 2 ** (bits - 1)
+
+
+def encode(x, step_size, bits, noise):
+  """Rounds `x / step_size` stochastically to codes of `bits` bits (eq. 1).
+
+  A code is the integer of equation 1 plus `2**(bits - 1)`, so that it is not
+  negative. With `max_norm_step_size` the largest code cannot stand for a
+  positive entry of the largest size, which is clamped by less than a step.
+
+  Args:
+    x: A float tensor of any shape `s`.
+    step_size: A non-negative float scalar, alpha in the paper.
+    bits: A Python int in `[1, 16]`.
+    noise: A float tensor of shape `s`, uniform in `[0, 1)`.
+
+  Returns:
+    An int32 tensor of shape `s`, in `[0, 2**bits - 1]`. With a step size of
+    zero, and for NaN, it is the code of zero.
+  """
+  offset = 2 ** (bits - 1)
+  scaled = tf.math.divide_no_nan(x, step_size)
+  scaled = tf.where(tf.math.is_nan(scaled), tf.zeros_like(scaled), scaled)
+  clamped = tf.clip_by_value(scaled, -offset, offset - 1)
+  return tf.cast(stochastic_round(clamped, noise), tf.int32) + offset
+
+
+def decode(codes, step_size, bits):
+  """Returns what `codes` stand for, `step_size * (codes - 2**(bits - 1))`.
+
+  Args:
+    codes: An integer tensor of any shape `s`.
+    step_size: A float scalar.
+    bits: A Python int, the width of a code.
+
+  Returns:
+    A tensor of shape `s` and of `step_size`'s dtype (eqs. 3 and 4).
+  """
+  return step_size * tf.cast(
+      tf.cast(codes, tf.int32) - 2 ** (bits - 1), step_size.dtype
+  )
+
+
+def sign_magnitude_step_size(x, bits):
+  """Returns `||x||_inf / (2**(bits - 1) - 1)`, for `encode_sign_magnitude`.
+
+  Args:
+    x: A float tensor of any shape.
+    bits: A Python int >= 2, the width of a code.
+
+  Returns:
+    A scalar of `x`'s dtype, 0 if `x` is empty or zero.
+  """
+  return tf.maximum(tf.reduce_max(tf.abs(x)), 0.0) / (2 ** (bits - 1) - 1)
+
+
+def encode_sign_magnitude(x, step_size, bits, noise):
+  """Like `encode`, with the sign of `x` in the most significant bit.
+
+  For the sign bit ablation of FedBiF's section 4.3, which gives no formulas.
+
+  Args:
+    x: See `encode`.
+    step_size: See `encode`.
+    bits: A Python int in `[2, 16]`.
+    noise: See `encode`.
+
+  Returns:
+    An int32 tensor of shape `s`: the magnitude in `[0, 2**(bits - 1) - 1]`,
+    plus `2**(bits - 1)` where `x >= 0`.
+  """
+  offset = 2 ** (bits - 1)
+  scaled = tf.math.divide_no_nan(tf.abs(x), step_size)
+  scaled = tf.where(tf.math.is_nan(scaled), tf.zeros_like(scaled), scaled)
+  magnitude = stochastic_round(tf.minimum(scaled, offset - 1), noise)
+  return tf.cast(magnitude, tf.int32) + tf.where(x >= 0.0, offset, 0)
+
+
+def decode_sign_magnitude(codes, step_size, bits):
+  """Returns what the codes of `encode_sign_magnitude` stand for."""
+  offset = 2 ** (bits - 1)
+  codes = tf.cast(codes, tf.int32)
+  magnitude = tf.cast(codes % offset, step_size.dtype)
+  return step_size * tf.where(codes >= offset, magnitude, -magnitude)
