@@ -14,6 +14,7 @@
 """TensorFlow computations as functions that threads on any device can call."""
 
 import collections
+import contextlib
 import hashlib
 import threading
 import weakref
@@ -24,6 +25,7 @@ from tensorflow.python.eager import context as eager_context
 from tensorflow.python.eager import execute
 
 from tff_binary.runtime.worker import graph
+from tff_binary.runtime.worker import sequences
 from tff_binary.runtime.worker import values
 
 
@@ -55,11 +57,13 @@ class _Layout:
           for element, element_type in zip(binding.struct.element, elements)
       )
     if kind == 'tensor':
-      self.names.append(binding.tensor.tensor_name)
+      self.names.append(graph.with_output(binding.tensor.tensor_name))
       self.dtypes.append(tf.dtypes.as_dtype(type_.tensor.dtype))
       self.element_types.append(None)
     elif kind == 'sequence':
-      self.names.append(binding.sequence.variant_tensor_name)
+      self.names.append(
+          graph.with_output(binding.sequence.variant_tensor_name)
+      )
       self.dtypes.append(tf.string)
       self.element_types.append(type_.sequence.element)
     else:
@@ -155,33 +159,36 @@ class TensorFlowFunction:
     if not computed:
       return
     fetches = [self._result.names[i] for i in computed]
-    used = graph.prepare(graph_def, feeds, fetches, tensorflow.initialize_op)
+    is_sequence = [self._result.element_types[i] is not None for i in computed]
+    keep_tables = any(is_sequence) and graph.has_tables(graph_def)
+    used, tables = graph.prepare(
+        graph_def, feeds, fetches, tensorflow.initialize_op, keep_tables
+    )
     used = [name for name in feeds if name in used]
     self._inputs = [feeds[name] for name in used]
-    is_sequence = [self._result.element_types[i] is not None for i in computed]
+    self._lock = threading.Lock() if tables else contextlib.nullcontext()
 
     def call(*args):
       input_map = dict(zip(used, args))
       with tf.device(graph.CPU):
         for name, i in zip(used, self._inputs):
           if self._parameter.element_types[i] is not None:
-            input_map[name] = tf.raw_ops.DatasetFromGraph(
-                graph_def=input_map[name]
-            )
+              input_map[name] = sequences.deserialize(input_map[name])
       tensors = tf.graph_util.import_graph_def(
-          graph_def, input_map, fetches, name='computation'
+          graph_def, input_map, [*fetches, *tables], name='computation'
       )
       with tf.device(graph.CPU):
-        return [
-            tf.raw_ops.DatasetToGraphV2(
-                input_dataset=tensor,
-                external_state_policy=0,
-                strip_device_assignment=True,
-            )
-            if is_sequence_
-            else tensor
+        results = [
+            sequences.serialize(tensor) if is_sequence_ else tensor
             for tensor, is_sequence_ in zip(tensors, is_sequence)
         ]
+        with tf.control_dependencies(results):
+          destroyed = [
+              tf.raw_ops.DestroyResourceOp(resource=table)
+              for table in tensors[len(fetches) :]
+          ]
+      with tf.control_dependencies(destroyed):
+        return [tf.identity(t) for t in results] if destroyed else results
 
     # Only its name is used, but it must stay alive.
     self._concrete = tf.compat.v1.wrap_function(
@@ -204,15 +211,16 @@ class TensorFlowFunction:
     outputs = iter(())
     if self._name is not None:
       context = eager_context.context()
-      outputs = iter(
-          execute.execute(
-              self._name,
-              self._num_outputs,
-              [tensors[i] for i in self._inputs],
-              _call_attributes(context),
-              context,
-          )
-      )
+      with self._lock:
+        outputs = iter(
+            execute.execute(
+                self._name,
+                self._num_outputs,
+                [tensors[i] for i in self._inputs],
+                _call_attributes(context),
+                context,
+            )
+        )
     return self._result.pack([
         next(outputs) if fed is None else tensors[fed] for fed in self._passed
     ])

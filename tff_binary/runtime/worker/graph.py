@@ -53,44 +53,57 @@ _ON_CPU = re.compile(
 _suffixes = itertools.count()
 
 
-def prepare(graph_def, feeds, fetches, initialize_op=''):
+def prepare(graph_def, feeds, fetches, initialize_op='', keep_tables=False):
   """Rewrites a graph so that calls of it as a function are independent.
 
   Args:
     graph_def: A `GraphDef`, which is changed.
-    feeds: The names of the tensors whose values the caller gives.
+    feeds: The names of the tensors, as 'node:0', whose values the caller gives.
     fetches: The names of the tensors that the caller wants.
     initialize_op: The operation that runs before all else, or ''.
+    keep_tables: Whether lookup tables outlive the call, as they must in order
+      to be serialized together with a data set. Then calls may not overlap, and
+      the caller deletes the tables.
 
   Returns:
-    The names of the feeds that the graph uses, as a set.
+    The names of the feeds that the graph uses, and of the handles of the tables
+    that are kept.
   """
   _prune(graph_def, feeds, [*fetches, *filter(None, [initialize_op])])
   if initialize_op:
-    _initialize_first(graph_def, initialize_op)
+    _initialize_first(graph_def, initialize_op, feeds)
   _rename_functions(graph_def)
   if _replace_dataset_reductions(graph_def):
     # Tracing has put the new functions into the runtime's library.
     _rename_functions(graph_def)
+  tables = []
   for node in _all_nodes(graph_def):
     if node.op == 'VarHandleOp':
       node.attr['shared_name'].s = _ANONYMOUS_VARIABLE.encode()
       node.attr['container'].s = b''
+    elif keep_tables and node.op in _ANONYMOUS_TABLES:
+      node.attr['shared_name'].s = f'{node.name}_{next(_suffixes)}'.encode()
+      tables.append(with_output(node.name))
     elif node.op in _ANONYMOUS_TABLES:
       node.op = _ANONYMOUS_TABLES[node.op]
       for attribute in _SHARING_ATTRIBUTES:
         node.attr.pop(attribute, None)
     elif _ON_CPU.fullmatch(node.op):
       node.device = CPU
-  used = {_with_output(i) for node in graph_def.node for i in node.input}
-  return used.union(fetches).intersection(feeds)
+  used = {with_output(i) for node in graph_def.node for i in node.input}
+  return used.union(fetches).intersection(feeds), tables
+
+
+def has_tables(graph_def):
+  """Whether a graph makes lookup tables."""
+  return any(node.op in _ANONYMOUS_TABLES for node in graph_def.node)
 
 
 def source(graph_def, fetch):
   """Follows identities from a tensor upwards; returns the first one's name."""
   nodes = {node.name: node for node in graph_def.node}
   while True:
-    fetch = _with_output(fetch)
+    fetch = with_output(fetch)
     node = nodes.get(_node_name(fetch))
     if node is None or node.op != 'Identity' or len(node.input) != 1:
       return fetch
@@ -101,7 +114,8 @@ def _node_name(tensor):
   return tensor.lstrip('^').split(':')[0]
 
 
-def _with_output(tensor):
+def with_output(tensor):
+  """Returns 'node:0' for 'node'."""
   return tensor if ':' in tensor else f'{tensor}:0'
 
 
@@ -120,7 +134,7 @@ def _ancestors(graph_def, targets, feeds=()):
   while pending:
     tensor = pending.pop()
     name = _node_name(tensor)
-    is_fed = not tensor.startswith('^') and _with_output(tensor) in feeds
+    is_fed = not tensor.startswith('^') and with_output(tensor) in feeds
     if is_fed or name in found:
       continue
     if name not in nodes:
@@ -145,13 +159,13 @@ def _prune(graph_def, feeds, targets):
   graph_def.node.extend(nodes)
 
 
-def _initialize_first(graph_def, initialize_op):
+def _initialize_first(graph_def, initialize_op, feeds):
   """Lets all uses of variables and tables wait for their initialization.
 
   Only the direct consumers of a handle wait: inside a loop a node may not
   depend on one outside.
   """
-  before = _ancestors(graph_def, [initialize_op])
+  before = _ancestors(graph_def, [initialize_op], feeds)
   handles = {node.name for node in graph_def.node if node.op in _HANDLES}
   for node in graph_def.node:
     if node.name not in before and handles.intersection(

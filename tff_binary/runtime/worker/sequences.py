@@ -36,6 +36,20 @@ class MappedSequence:
   source: Any
 
 
+def serialize(variant):
+  """Returns the graph of a data set, a string scalar."""
+  return tf.raw_ops.DatasetToGraphV2(
+      input_dataset=variant,
+      external_state_policy=0,
+      strip_device_assignment=True,
+  )
+
+
+def deserialize(graph_):
+  """Returns the variant of a data set that is at its start."""
+  return tf.raw_ops.DatasetFromGraph(graph_def=graph_)
+
+
 def elements(sequence):
   """Yields the elements of a `Sequence` or `MappedSequence`.
 
@@ -53,7 +67,7 @@ def elements(sequence):
   structure = _add_specs(sequence.element_type, specs)
   with tf.device(graph.CPU):
     dataset = tf.data.experimental.from_variant(
-        tf.raw_ops.DatasetFromGraph(graph_def=sequence.graph), tuple(specs)
+        deserialize(sequence.graph), tuple(specs)
     )
     iterator = iter(dataset)
   for components in iterator:
@@ -80,11 +94,7 @@ def from_elements(members):
         tuple(tf.stack(column) for column in columns)
     )
     return values.Sequence(
-        tf.raw_ops.DatasetToGraphV2(
-            input_dataset=tf.data.experimental.to_variant(dataset),
-            external_state_policy=0,
-            strip_device_assignment=True,
-        )
+        serialize(tf.data.experimental.to_variant(dataset))
     )
 
 
