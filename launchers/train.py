@@ -30,7 +30,9 @@ from absl import flags
 from launchers import cli
 from tff_binary import algorithms
 
-_TASK = flags.DEFINE_string('task', 'fmnist', 'Data and model: digits, fmnist.')
+_TASK = flags.DEFINE_string(
+    'task', 'fmnist', 'Data and model: cifar10, digits, fmnist.'
+)
 _ALGORITHM = flags.DEFINE_enum(
     'algorithm',
     'fedbat',
@@ -58,6 +60,17 @@ _KERNEL_INITIALIZER = flags.DEFINE_enum(
     'paper',
     ['paper', 'kaiming'],
     'Initial kernels: N(0, 0.01^2), or N(0, 2 / fan_in).',
+)
+
+_AUGMENT = flags.DEFINE_boolean(
+    'augment',
+    None,
+    'Of --task=cifar10: clients train on randomly shifted and flipped images.',
+)
+_VERIFY = flags.DEFINE_boolean(
+    'verify',
+    None,
+    'Of --task=cifar10: --noverify reads other files than the official ones.',
 )
 
 _PARTITION = flags.DEFINE_enum(
@@ -291,6 +304,11 @@ def main(argv):
         train_examples=_TRAIN_EXAMPLES.value,
         kernel_initializer=_KERNEL_INITIALIZER.value,
         seed=_SEED.value,
+        **{
+            flag.name: flag.value
+            for flag in (_AUGMENT, _VERIFY)
+            if flag.value is not None
+        },
     )
     partition = tasks.partition.split(
         _PARTITION.value,
@@ -328,6 +346,7 @@ def main(argv):
               _LEARNING_RATE.value, **options
           ),
           preprocess_fn=task.preprocess_train,
+          augment_fn=task.augment_train,
       ),
       compute_dtype=_COMPUTE_DTYPE.value,
       rounds=_ROUNDS.value,

@@ -13,6 +13,7 @@
 # limitations under the License.
 """Learning tasks by name: data, model and partitions, free of TFF."""
 
+from tasks import cifar10
 from tasks import digits
 from tasks import fmnist
 from tasks import models

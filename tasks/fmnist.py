@@ -16,15 +16,13 @@
 import functools
 import gzip
 import hashlib
-import http.client
 import os
-import tempfile
-import urllib.request
 import zlib
 
 import numpy as np
 import tensorflow as tf
 
+from tasks import downloads
 from tasks import models
 from tasks import registry
 
@@ -36,7 +34,6 @@ _MIRRORS = (
     'b2617bb6d3ffa2e429640350f613e3291e10b141/data/fashion/',
     'https://fashion-mnist.s3.eu-central-1.amazonaws.com/',
 )
-_TIMEOUT_SECONDS = 30
 # Of the inflated contents, so that another gzip wrapping is the same file.
 _SHA256 = {
     'train-images-idx3-ubyte': (
@@ -127,42 +124,17 @@ def _find_all(data_dir):
 
 
 def _download(name, folder):
-  """Downloads one official file, whole or not at all.
-
-  Args:
-    name: A key of `_SHA256`.
-    folder: Where to keep it, as gzip.
-
-  Returns:
-    The file's path.
-
-  Raises:
-    ConnectionError: If no mirror delivers the official file.
-  """
-  failures = []
-  for mirror in _MIRRORS:
-    url = f'{mirror}{name}.gz'
-    try:
-      with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response:
-        data = response.read()
-      _official_contents(data, name, url)
-    except (OSError, http.client.HTTPException, ValueError) as error:
-      failures.append(f'{url}: {error}')
-    else:
-      break
-  else:
-    files = ', '.join(f'{name}.gz' for name in _SHA256)
-    raise ConnectionError(
-        f'cannot download Fashion-MNIST ({"; ".join(failures)}). Without'
-        f' network access, fetch {files} from {_HOME_PAGE} elsewhere and put'
-        f' them into {folder}, or into any folder given as data_dir'
-    )
+  """Downloads one official file into `folder` as gzip; returns its path."""
+  files = ', '.join(f'{name}.gz' for name in _SHA256)
   path = os.path.join(folder, f'{name}.gz')
-  with tempfile.TemporaryDirectory(dir=folder) as partial_folder:
-    partial = os.path.join(partial_folder, name)
-    with open(partial, 'wb') as file:
-      file.write(data)
-    os.replace(partial, path)
+  downloads.download(
+      [f'{mirror}{name}.gz' for mirror in _MIRRORS],
+      path,
+      lambda data, url: _official_contents(data, name, url),
+      'Fashion-MNIST',
+      f'fetch {files} from {_HOME_PAGE} elsewhere and put them into {folder},'
+      ' or into any folder given as data_dir',
+  )
   return path
 
 
@@ -170,8 +142,7 @@ def _cached(cache_dir):
   """Returns the path of each official file in the cache, downloading it first.
 
   Args:
-    cache_dir: The cache's folder; `tff_binary` in `$XDG_CACHE_HOME` or
-      `~/.cache` if None.
+    cache_dir: See `downloads.cache_folder`.
 
   Returns:
     A dict from the keys of `_SHA256` to paths.
@@ -179,11 +150,7 @@ def _cached(cache_dir):
   Raises:
     ConnectionError: If a file is missing and cannot be downloaded.
   """
-  if cache_dir is None:
-    cache_home = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
-    cache_dir = os.path.join(cache_home, 'tff_binary')
-  folder = os.path.join(os.path.expanduser(cache_dir), _FOLDER)
-  os.makedirs(folder, exist_ok=True)
+  folder = downloads.cache_folder(cache_dir, _FOLDER)
   return {
       name: _find(name, [folder]) or _download(name, folder)
       for name in _SHA256

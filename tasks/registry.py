@@ -14,7 +14,8 @@
 """The registry of tasks: a data set, its split, its scaling and a model."""
 
 import dataclasses
-from typing import Callable
+import inspect
+from typing import Callable, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -39,6 +40,9 @@ class Task:
     preprocess_train: A TF function from a uint8 batch of raw features to the
       float32 batch that the model takes, for training.
     preprocess_test: Likewise, for evaluation.
+    augment_train: A TF function from a uint8 batch of raw features and an int32
+      seed of shape `[2]` to a changed batch, for training; None for no
+      augmentation.
   """
 
   name: str
@@ -50,6 +54,7 @@ class Task:
   build_model: Callable[[], tf.keras.Model]
   preprocess_train: Callable[[tf.Tensor], tf.Tensor]
   preprocess_test: Callable[[tf.Tensor], tf.Tensor]
+  augment_train: Optional[Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = None
 
 
 _LOADERS = {}
@@ -63,7 +68,8 @@ def register(name):
 
   Returns:
     A decorator of functions that take the keyword arguments `data_dir`,
-    `cache_dir`, `kernel_initializer` and `seed` of `load` and return a `Task`.
+    `cache_dir`, `kernel_initializer` and `seed` of `load`, and possibly options
+    of the task with defaults, and return a `Task`.
   """
 
   def decorator(loader):
@@ -86,6 +92,7 @@ def load(
     train_examples=None,
     kernel_initializer='paper',
     seed=None,
+    **options,
 ):
   """Loads a task.
 
@@ -100,6 +107,7 @@ def load(
     kernel_initializer: One of `models.KERNEL_INITIALIZERS`.
     seed: The seed of the model's initial weights, an int in `[0, 2**32)`. If
       None, they follow `tf.keras.utils.set_random_seed`.
+    **options: Options of the task: `augment` and `verify` of `cifar10`.
 
   Returns:
     A `Task`.
@@ -115,11 +123,15 @@ def load(
   )
   if seed is not None:
     checks.check_integer('seed', seed, 0, 2**32 - 1)
+  unknown = options.keys() - inspect.signature(_LOADERS[name]).parameters
+  if unknown:
+    raise ValueError(f'{sorted(unknown)[0]} is no option of the task {name}')
   task = _LOADERS[name](
       data_dir=data_dir,
       cache_dir=cache_dir,
       kernel_initializer=kernel_initializer,
       seed=seed,
+      **options,
   )
   if train_examples is None:
     return task

@@ -23,7 +23,7 @@ import tasks
 class RegistryTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_names_are_those_of_the_tasks(self):
-    self.assertEqual(tasks.names(), ['digits', 'fmnist'])
+    self.assertEqual(tasks.names(), ['cifar10', 'digits', 'fmnist'])
 
   def test_train_examples_keeps_the_first_ones(self):
     whole = tasks.load('digits')
@@ -33,7 +33,7 @@ class RegistryTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(part.test_labels, whole.test_labels)
 
   @parameterized.named_parameters(
-      ('task', 'mnist', {}, "task must be one of digits, fmnist, got 'mnist'"),
+      ('task', 'mnist', {}, "task must be one of cifar10, digits, fmnist, got 'mnist'"),
       (
           'initializer',
           'digits',

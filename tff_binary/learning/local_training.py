@@ -36,7 +36,7 @@ from tff_binary.layers import weight_layer
 from tff_binary.ops import seeds
 
 # What a client draws random numbers for.
-_SHUFFLE, _FORWARD, _UPLOAD, _RECEIVE = range(4)
+_SHUFFLE, _FORWARD, _UPLOAD, _RECEIVE, _AUGMENT = range(5)
 
 # What a client draws in a round, and what it draws once, before its first one.
 _ROUND_DRAWS, _INITIAL_DRAWS = 0, 3
@@ -54,12 +54,16 @@ class LocalTraining:
       by default SGD with learning rate 0.1.
     preprocess_fn: A TensorFlow function that turns a batch of stored features
       into a batch of model inputs, or `None`.
+    augment_fn: A TensorFlow function that changes a batch of stored features at
+      random before that, given the batch and an int32 seed of shape `[2]`, or
+      `None`.
   """
 
   local_epochs: int = 1
   batch_size: int = 64
   optimizer: Optional[tff.learning.optimizers.Optimizer] = None
   preprocess_fn: Optional[Callable[[tf.Tensor], tf.Tensor]] = None
+  augment_fn: Optional[Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = None
 
   def __post_init__(self):
     for name in ('local_epochs', 'batch_size'):
@@ -115,6 +119,7 @@ def build_client_update(
     )
   optimizer = local_training.optimizer
   preprocess_fn = local_training.preprocess_fn or tf.identity
+  augment_fn = local_training.augment_fn or (lambda features, seed: features)
 
   def local_gradients(batch, kernels, seed):
     """Returns dL/dv for each of `local_variables`."""
@@ -200,10 +205,11 @@ def build_client_update(
         for layer in layers:
           layer.advance(step)
         indices = order[start : start + batch_size]
-        batch = (
-            preprocess_fn(tf.gather(data['features'], indices)),
-            tf.gather(data['labels'], indices),
+        features = augment_fn(
+            tf.gather(data['features'], indices),
+            seeds.fold_in(client_seed, _AUGMENT, step),
         )
+        batch = (preprocess_fn(features), tf.gather(data['labels'], indices))
         gradients = local_gradients(
             batch, weights.trainable, seeds.fold_in(forward_seed, step)
         )
