@@ -1,0 +1,97 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Tests for rounding."""
+
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+
+from tff_binary.ops import rounding
+from tff_binary.ops import seeds
+
+
+def _quantize(x, bits, noise):
+  x = tf.constant(x, tf.float32)
+  step_size = rounding.max_norm_step_size(x, bits)
+  codes = rounding.encode(x, step_size, bits, noise)
+  return codes, step_size
+
+
+class StochasticRoundTest(tf.test.TestCase):
+
+  def test_takes_the_neighbours_with_the_papers_probabilities(self):
+    x = np.float32([-1.75, -0.5, 0.0, 0.1, 2.0, 3.9])
+    num_draws = 40_000
+    noise = seeds.uniform([num_draws, len(x)], [1, 2])
+    rounded = rounding.stochastic_round(tf.broadcast_to(x, noise.shape), noise)
+    self.assertAllInSet(rounded - np.floor(x), [0.0, 1.0])
+    # Five standard deviations of a mean of Bernoulli draws: each of six entries
+    # fails by chance once in 10^6 seeds.
+    tolerance = 5 * 0.5 / np.sqrt(num_draws)
+    self.assertAllClose(
+        tf.reduce_mean(rounded, axis=0), x, rtol=0, atol=tolerance
+    )
+
+  def test_integers_stay_under_the_largest_noise(self):
+    x = tf.constant([-2.0, 0.0, 7.0])
+    noise = tf.fill([3], np.float32(1 - 2**-24))
+    self.assertAllEqual(rounding.stochastic_round(x, noise), x)
+
+
+class EncodeTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters(2, 3, 4, 8, 16)
+  def test_all_codes_decode_to_themselves(self, bits):
+    codes = tf.range(2**bits)
+    step_size = tf.constant(0.25)
+    x = rounding.decode(codes, step_size, bits)
+    self.assertAllEqual(rounding.max_norm_step_size(x, bits), step_size)
+    noise = tf.fill(codes.shape, np.float32(1 - 2**-24))
+    self.assertAllEqual(rounding.encode(x, step_size, bits, noise), codes)
+
+  def test_largest_positive_entry_is_clamped(self):
+    codes, step_size = _quantize([-1.0, 1.0, 0.0], 3, tf.zeros([3]))
+    self.assertAllEqual(codes, [0, 7, 4])
+    self.assertAllEqual(
+        rounding.decode(codes, step_size, 3), [-1.0, 0.75, 0.0]
+    )
+
+  @parameterized.named_parameters(
+      ('zeros', [0.0, 0.0], [8, 8]),
+      ('nan', [np.nan, 1.0], [8, 8]),
+      ('infinite', [-np.inf, 1.0], [8, 8]),
+      ('empty', [], []),
+  )
+  def test_codes_stay_in_range(self, x, expected):
+    codes, _ = _quantize(x, 4, tf.zeros([len(x)]))
+    self.assertAllEqual(codes, expected)
+
+  def test_step_size_of_an_empty_tensor_is_zero(self):
+    self.assertAllEqual(rounding.max_norm_step_size(tf.zeros([0, 3]), 4), 0.0)
+
+
+class SignMagnitudeTest(tf.test.TestCase):
+
+  def test_all_codes_decode_to_themselves(self):
+    codes = tf.constant([8, 9, 15, 1, 2, 7])
+    x = rounding.decode_sign_magnitude(codes, tf.constant(0.5), 4)
+    self.assertAllEqual(x, [0.0, 0.5, 3.5, -0.5, -1.0, -3.5])
+    step_size = rounding.sign_magnitude_step_size(x, 4)
+    self.assertAllEqual(step_size, 0.5)
+    again = rounding.encode_sign_magnitude(x, step_size, 4, tf.zeros([6]))
+    self.assertAllEqual(again, codes)
+
+
+if __name__ == '__main__':
+  tf.test.main()
