@@ -27,8 +27,7 @@ Runs TFF's computations for clients of the ExecutorGroup protocol.
 A worker runs every graph that it is sent: whoever reaches it can do what this
 process may do. By default it listens to programs of this machine alone. On any
 other address it wants the three files of mutual TLS, or --insecure, and a
-network that is closed to strangers. A --socket is open to those who may enter
-its folder.
+network that is closed to strangers. A --socket is for this user alone.
 
 Once it listens it prints `listening on ADDRESS`. SIGTERM and SIGINT end it.
 """
@@ -102,7 +101,7 @@ def _parse_args(argv):
   if any(tls) and args.insecure:
     parser.error('--insecure contradicts --certificate')
   if any(tls) and args.socket is not None:
-    parser.error('a --socket has no TLS: protect its folder')
+    parser.error('a --socket has no TLS, and needs none')
   for path in filter(None, tls):
     if not os.access(path, os.R_OK):
       parser.error(f'cannot read {path}')
@@ -160,6 +159,7 @@ def main(argv=None):
   # At once, whatever is being computed: nothing here outlives the process.
   for number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(number, lambda *_: os._exit(0))  # pylint: disable=protected-access
+  os.umask(0o077)  # A --socket is for this user alone.
   # The line that is printed below is all that standard output is for.
   output = os.fdopen(os.dup(1), 'w')
   os.dup2(2, 1)

@@ -70,13 +70,17 @@ class Interpreter:
       ValueError: If the message is malformed.
       NotImplementedError: If it has a computation that is not supported.
     """
+    with self._pool.server_device():
+      return self._value(message)
+
+  def _value(self, message):
     kind = message.WhichOneof('value')
     if kind == 'array':
       return values.tensor_from_array(message.array)
     if kind == 'sequence':
       return values.sequence_from_message(message.sequence)
     if kind == 'struct':
-      return tuple(self.value(e.value) for e in message.struct.element)
+      return tuple(self._value(e.value) for e in message.struct.element)
     if kind == 'computation':
       return self._evaluate(message.computation, {})
     if kind == 'federated':
@@ -102,7 +106,7 @@ class Interpreter:
       return function(argument)
 
   def _federated_value(self, federated):
-    members = [self.value(value) for value in federated.value]
+    members = [self._value(value) for value in federated.value]
     uri = federated.type.placement.value.uri
     expected = self._num_clients
     if uri == 'server' or federated.type.all_equal:
@@ -170,9 +174,17 @@ class Interpreter:
 
   def _for_clients(self, function, *clients):
     """Submits `function` of clients' values, returns the results."""
+    errors = []
 
     def work(groups):
-      return [function(*args) for args in zip(*(g.result() for g in groups))]
+      if errors:
+        raise errors[0]
+      try:
+        return [function(*args) for args in zip(*(g.result() for g in groups))]
+      except Exception as error:
+        # Nobody will want the other clients' results.
+        errors.append(error)
+        raise
 
     return values.Clients(
         tuple(

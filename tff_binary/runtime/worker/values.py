@@ -151,6 +151,9 @@ def tensor_to_array(tensor, array):
   if tensor.dtype != tf.string and tensor.shape.rank > 0:
     array.content = elements.tobytes()
     return
+  if tensor.dtype == tf.string:
+    # NumPy's own strings lose zero bytes at the end.
+    elements = np.array(elements, np.object_)
   elements = np.reshape(elements, [-1])
   if tensor.dtype in _BIT_PATTERNS:
     elements = elements.view(np.uint16)
