@@ -20,7 +20,12 @@ from typing import Union
 import tensorflow as tf
 import tensorflow_federated as tff
 
+from tff_binary.ops import seeds
 from tff_binary.wire import codec as codec_lib
+
+# What the seeds of this package's draws differ in; others are in
+# `distributors` and `learning`.
+_ENCODING_DRAWS = 4
 
 IsCompressed = Callable[[tf.TensorSpec], bool]
 
@@ -67,6 +72,7 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
       codec: codec_lib.Codec,
       is_compressed: Union[IsCompressed, Sequence[bool]] = is_kernel,
       on_off_grid: str = 'raise',
+      seed: int = 0,
   ):
     """Initializes `PackedMeanFactory`.
 
@@ -79,6 +85,8 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
       on_off_grid: What happens to a client with values that a lossless codec
         can't represent. `'raise'` fails the round with an error that names the
         tensor; `'drop'` gives the client weight 0 and counts it.
+      seed: The seed of a codec that draws. A client's draws depend on it and on
+        the update, and on nothing else: an equal update gets equal ones.
 
     Raises:
       TypeError: If `codec` is not a `Codec`.
@@ -93,6 +101,7 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
     self._codec = codec
     self._is_compressed = is_compressed
     self._on_off_grid = on_off_grid
+    self._seed = seed
 
   def create(
       self, value_type: tff.Type, weight_type: tff.Type
@@ -233,7 +242,11 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
         ]
         with tf.control_dependencies(checks):
           weight = tf.identity(weight)
-      payload = [c.encode(x) for c, x in zip(codecs, tensors)]
+      seed = seeds.of_values([self._seed, _ENCODING_DRAWS], tensors)
+      payload = [
+          c.encode(x, seeds.fold_in(seed, i))
+          for i, (c, x) in enumerate(zip(codecs, tensors))
+      ]
       return (payload, weight), tf.cast(off_grid, tf.int32)
 
     return encode

@@ -15,12 +15,24 @@
 
 # Imported in the order in which tables and help list the algorithms.
 # pylint: disable=g-bad-import-order
+from tff_binary.algorithms.ef_signsgd import build_ef_signsgd
+from tff_binary.algorithms.ef_signsgd import EFSignSGD
 from tff_binary.algorithms.fedavg import build_fedavg
 from tff_binary.algorithms.fedavg import FedAvg
 from tff_binary.algorithms.fedbat import build_fedbat
 from tff_binary.algorithms.fedbat import FedBAT
 from tff_binary.algorithms.fedbif import build_fedbif
 from tff_binary.algorithms.fedbif import FedBiF
+from tff_binary.algorithms.feddq import build_feddq
+from tff_binary.algorithms.feddq import FedDQ
+from tff_binary.algorithms.fedpaq import build_fedpaq
+from tff_binary.algorithms.fedpaq import FedPAQ
+from tff_binary.algorithms.noisy_signsgd import build_noisy_signsgd
+from tff_binary.algorithms.noisy_signsgd import NoisySignSGD
 from tff_binary.algorithms.registry import Algorithm
 from tff_binary.algorithms.registry import get
 from tff_binary.algorithms.registry import names
+from tff_binary.algorithms.signsgd import build_signsgd
+from tff_binary.algorithms.signsgd import SignSGD
+from tff_binary.algorithms.stoc_signsgd import build_stoc_signsgd
+from tff_binary.algorithms.stoc_signsgd import StocSignSGD

@@ -167,7 +167,7 @@ def build_learning_process(
   ).result.member
   aggregator = aggregators.ModelUpdateFactory(
       trainable=wrap_aggregator(
-          aggregators.PackedMeanFactory(codec, compressed)
+          aggregators.PackedMeanFactory(codec, compressed, seed=seed)
       ),
       non_trainable=aggregators.PackedMeanFactory(
           wire.Float32Codec(), is_compressed=lambda spec: False

@@ -50,6 +50,54 @@ def uniform(shape, seed):
   return tf.random.stateless_uniform(shape, seed, alg=ALGORITHM)
 
 
+def normal(shape, seed):
+  """Returns float32 noise of `shape` with the standard normal distribution.
+
+  Args:
+    shape: The shape of the result.
+    seed: An int32 tensor of shape `[2]`.
+
+  Returns:
+    A float32 tensor of shape `shape`.
+  """
+  return tf.random.stateless_normal(shape, seed, alg=ALGORITHM)
+
+
+def gamma(shape, alpha, seed):
+  """Returns float32 noise of `shape` with a Gamma distribution of scale 1.
+
+  Args:
+    shape: The shape of the result.
+    alpha: The distribution's shape, a positive Python float.
+    seed: An int32 tensor of shape `[2]`.
+
+  Returns:
+    A float32 tensor of shape `shape`.
+  """
+  return tf.random.stateless_gamma(shape, seed, alpha)
+
+
+def of_values(seed, tensors):
+  """Derives a seed from what tensors hold.
+
+  It draws independently for different values, and again the same for the same.
+  For what has no number of its own: an aggregator does not know which client's
+  update it encodes, nor the round.
+
+  Args:
+    seed: An int32 tensor of shape `[2]`.
+    tensors: A list of float tensors.
+
+  Returns:
+    An int32 tensor of shape `[2]`.
+  """
+  sums = [
+      tf.reduce_sum(tf.bitcast(tf.cast(x, tf.float32), tf.int32))
+      for x in tensors
+  ]
+  return fold_in(seed, *sums)
+
+
 def shuffle(value, seed):
   """Returns `value` with its first dimension permuted.
 

@@ -34,11 +34,13 @@ class Codec(abc.ABC):
   """
 
   @abc.abstractmethod
-  def encode(self, value):
+  def encode(self, value, seed=None):
     """Returns the payload of `value`.
 
     Args:
       value: A float tensor of static shape.
+      seed: An int32 tensor of shape `[2]`, for this tensor alone; codecs that
+        draw need it.
 
     Returns:
       An `OrderedDict` of tensors.
@@ -71,7 +73,7 @@ class Codec(abc.ABC):
 class Float32Codec(Codec):
   """Sends a tensor as it is, 32 bits an entry."""
 
-  def encode(self, value):
+  def encode(self, value, seed=None):
     return collections.OrderedDict(values=tf.cast(value, tf.float32))
 
   def decode(self, payload, spec, weight=1.0):
@@ -88,9 +90,13 @@ class BinaryCodec(Codec):
   `[ceil(n / 8)]`, and `step_size`, one float32.
   """
 
-  def encode(self, value):
+  def encode(self, value, seed=None):
     value = tf.cast(value, tf.float32)
-    return _binary_payload(value, self._step_size(value))
+    # -0.0 >= 0 holds, so both zeros have the sign +1.
+    positive = tf.reshape(value >= 0.0, [-1])
+    return collections.OrderedDict(
+        bits=packing.pack_signs(positive), step_size=binarize.max_norm(value)
+    )
 
   def decode(self, payload, spec, weight=1.0):
     step_size = tf.math.multiply_no_nan(
@@ -104,50 +110,3 @@ class BinaryCodec(Codec):
   def num_off_grid(self, value):
     off_grid = tf.not_equal(tf.abs(value), binarize.max_norm(value))
     return tf.math.count_nonzero(off_grid)
-
-  def _step_size(self, value):
-    return binarize.max_norm(value)
-
-
-class SignCodec(BinaryCodec):
-  """Lossy: the sign of every entry times one step size; `sign(0)` is +1.
-
-  The step size is either fixed for all clients, rounds and tensors (SignSGD as
-  in section 1 of the FedBAT paper) or the mean absolute entry of the tensor,
-  which minimizes the squared error (EF-SignSGD, Karimireddy et al. 2019). The
-  payload is `BinaryCodec`'s.
-  """
-
-  def __init__(self, step_size='mean'):
-    """Initializes the codec.
-
-    Args:
-      step_size: `'mean'`, or a positive float.
-
-    Raises:
-      ValueError: If `step_size` is neither.
-    """
-    if step_size != 'mean' and not (  # A Python value.
-        isinstance(step_size, (int, float)) and 0.0 < step_size < float('inf')
-    ):
-      raise ValueError(
-          f"step_size must be 'mean' or a positive float, got {step_size!r}."
-      )
-    self._rule = step_size
-
-  def num_off_grid(self, value):
-    del value  # The rule above holds for every value.
-    return tf.constant(0, tf.int64)
-
-  def _step_size(self, value):
-    if isinstance(self._rule, str):
-      return binarize.initial_step_size(value)
-    return tf.constant(self._rule, value.dtype)
-
-
-def _binary_payload(value, step_size):
-  # -0.0 >= 0 holds, so both zeros have the sign +1.
-  positive = tf.reshape(value >= 0.0, [-1])
-  return collections.OrderedDict(
-      bits=packing.pack_signs(positive), step_size=step_size
-  )

@@ -41,7 +41,7 @@ class SignPlanesCodec(codec.Codec):
     """
     self._trim = trim
 
-  def encode(self, value):
+  def encode(self, value, seed=None):
     num_planes = value.shape[0]
     length = value.shape[1:].num_elements()
     num_bytes = packing.num_bytes(length)

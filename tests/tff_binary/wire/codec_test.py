@@ -84,28 +84,6 @@ class BinaryCodecTest(tf.test.TestCase, parameterized.TestCase):
     self.assertRegex(text, re.escape(f'= {step_size} (float32'))
 
 
-class SignCodecTest(tf.test.TestCase, parameterized.TestCase):
-
-  def test_mean_step_size(self):
-    value = tf.constant([3.0, -1.0, 0.0, -0.0])
-    codec = wire.SignCodec()
-    self.assertAllEqual(_decode(codec, value), [1.0, -1.0, 1.0, 1.0])
-    self.assertEqual(codec.num_off_grid(value), 0)
-
-  def test_fixed_step_size(self):
-    value = tf.constant([3.0, -1.0, 0.0])
-    decoded = _decode(wire.SignCodec(0.001), value)
-    self.assertAllClose(decoded, [0.001, -0.001, 0.001], rtol=1e-7)
-
-  def test_empty_tensor(self):
-    self.assertAllEqual(_decode(wire.SignCodec(), tf.zeros([0])), [])
-
-  @parameterized.parameters('max', 0.0, -1.0, np.nan, np.inf, None)
-  def test_refuses_step_size(self, step_size):
-    with self.assertRaisesRegex(ValueError, 'positive float, got'):
-      wire.SignCodec(step_size)
-
-
 class Float32CodecTest(tf.test.TestCase):
 
   def test_round_trip_is_exact(self):

@@ -1,0 +1,73 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""FedPAQ: updates rounded to b bits after training."""
+
+import dataclasses
+
+import tff_binary
+from tff_binary.algorithms import registry
+
+
+@dataclasses.dataclass(frozen=True)
+class FedPAQ(registry.Hyperparameters):
+  """Hyper-parameters of FedPAQ."""
+
+  bits: int = registry.hyperparameter(
+      4,
+      'bits of an entry of the update; at least 2 for quantizer=qsgd',
+      minimum=1,
+      maximum=8,
+      source='FedBAT, Table 1',
+  )
+  quantizer: str = registry.hyperparameter(
+      'uniform',
+      'uniform: multiples of max norm / 2^(bits - 1), clamped; qsgd: a sign and'
+      ' a share of the 2-norm',
+      choices=('uniform', 'qsgd'),
+      source='FedBiF, eq. 1; qsgd: Reisizadeh et al., example 1',
+  )
+
+  def __post_init__(self):
+    super().__post_init__()
+    if self.quantizer == 'qsgd' and self.bits < 2:
+      raise ValueError(
+          f'bits must be in [2, 8] with quantizer=qsgd, got {self.bits}.'
+      )
+
+
+@registry.register(
+    'fedpaq',
+    title='FedPAQ',
+    source='Reisizadeh et al., AISTATS 2020',
+    summary='trained updates stochastically rounded to a few bits',
+    hyperparameters=FedPAQ,
+)
+def build_fedpaq(model_fn, *, hyperparameters=FedPAQ(), **kwargs):
+  """Builds FedPAQ: b bits per compressed parameter up, 32 down.
+
+  Args:
+    model_fn: A no-arg function that returns a
+      `tff.learning.models.VariableModel`.
+    hyperparameters: A `FedPAQ`.
+    **kwargs: Keyword arguments of `tff_binary.learning.build_learning_process`.
+
+  Returns:
+    A `tff.learning.templates.LearningProcess`.
+  """
+  h = hyperparameters
+  return tff_binary.learning.build_learning_process(
+      model_fn,
+      codec=tff_binary.wire.QuantizedCodec(h.bits, h.quantizer),
+      **kwargs,
+  )

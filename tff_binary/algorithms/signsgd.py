@@ -1,0 +1,60 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""SignSGD: the signs of trained updates, 1 bit up."""
+
+import dataclasses
+
+import tff_binary
+from tff_binary.algorithms import registry
+
+
+@dataclasses.dataclass(frozen=True)
+class SignSGD(registry.Hyperparameters):
+  """Hyper-parameters of SignSGD as the FedBAT paper runs it."""
+
+  fixed_step_size: float = registry.hyperparameter(
+      1e-3,
+      'alpha, the size of every entry of an update, in units of a weight',
+      minimum=1e-8,
+      maximum=10.0,
+      source='FedBAT, section 4.1',
+  )
+
+
+@registry.register(
+    'signsgd',
+    title='SignSGD',
+    source='Bernstein et al., ICML 2018',
+    summary='signs of trained updates, one step size for all',
+    hyperparameters=SignSGD,
+)
+def build_signsgd(model_fn, *, hyperparameters=SignSGD(), **kwargs):
+  """Builds SignSGD: 1 bit per compressed parameter up, 32 down.
+
+  The server averages the scaled signs; it does not let clients vote.
+
+  Args:
+    model_fn: A no-arg function that returns a
+      `tff.learning.models.VariableModel`.
+    hyperparameters: A `SignSGD`.
+    **kwargs: Keyword arguments of `tff_binary.learning.build_learning_process`.
+
+  Returns:
+    A `tff.learning.templates.LearningProcess`.
+  """
+  return tff_binary.learning.build_learning_process(
+      model_fn,
+      codec=tff_binary.wire.SignCodec(hyperparameters.fixed_step_size),
+      **kwargs,
+  )

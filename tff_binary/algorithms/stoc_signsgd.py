@@ -1,0 +1,66 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Stoc-SignSGD: signs drawn in proportion to the update, 1 bit up."""
+
+import dataclasses
+
+import tff_binary
+from tff_binary.algorithms import registry
+
+
+@dataclasses.dataclass(frozen=True)
+class StocSignSGD(registry.Hyperparameters):
+  """Hyper-parameters of Stoc-SignSGD as the FedBAT paper runs it."""
+
+  fixed_step_size: float = registry.hyperparameter(
+      1e-2,
+      'alpha, the size of every entry of an update, in units of a weight',
+      minimum=1e-8,
+      maximum=10.0,
+      source='FedBAT, section 4.1',
+  )
+  bound: str = registry.hyperparameter(
+      'max_norm',
+      'b in the chance 1/2 + m / (2 b) of a plus: a norm of the update m of a'
+      ' tensor',
+      choices=('max_norm', '2_norm'),
+      source='FedBAT, section 2; 2_norm: Jin et al., arXiv 2002.10940',
+  )
+
+
+@registry.register(
+    'stoc_signsgd',
+    title='Stoc-SignSGD',
+    source='Jin et al., 2020',
+    summary='signs drawn with chances linear in the trained update',
+    hyperparameters=StocSignSGD,
+)
+def build_stoc_signsgd(model_fn, *, hyperparameters=StocSignSGD(), **kwargs):
+  """Builds Stoc-SignSGD: 1 bit per compressed parameter up, 32 down.
+
+  Args:
+    model_fn: A no-arg function that returns a
+      `tff.learning.models.VariableModel`.
+    hyperparameters: A `StocSignSGD`.
+    **kwargs: Keyword arguments of `tff_binary.learning.build_learning_process`.
+
+  Returns:
+    A `tff.learning.templates.LearningProcess`.
+  """
+  h = hyperparameters
+  return tff_binary.learning.build_learning_process(
+      model_fn,
+      codec=tff_binary.wire.StochasticSignCodec(h.fixed_step_size, h.bound),
+      **kwargs,
+  )

@@ -1,0 +1,100 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Signs of model updates and the noise that makes them fair.
+
+Sources: EF-SignSGD (Karimireddy et al., ICML 2019); z-SignFedAvg (Tang et al.,
+arXiv 2302.02589); Stoc-SignSGD (Jin et al., arXiv 2002.10940), with the bound of
+the FedBAT paper (Li et al., ICML 2024), section 2.
+
+Everywhere both zeros have the sign +1: a bit has no third value.
+"""
+
+import math
+
+import tensorflow as tf
+
+from tff_binary.ops import binarize
+from tff_binary.ops import seeds
+
+
+def scaled_sign(x):
+  """Returns the sign of every entry times the mean absolute entry.
+
+  This scale makes the squared error the smallest (EF-SignSGD).
+
+  Args:
+    x: A float tensor of any shape.
+
+  Returns:
+    A tensor of `x`'s shape and dtype.
+  """
+  scale = binarize.initial_step_size(x)
+  return tf.where(x >= 0.0, scale, -scale)
+
+
+def stochastic_sign(x, bound, noise):
+  """Returns whether the drawn sign is +1: with chance `1/2 + x / (2 bound)`.
+
+  Args:
+    x: A float tensor of any shape `s`.
+    bound: A non-negative float scalar. Entries beyond it keep their sign; if it
+      is zero, both signs have the same chance.
+    noise: A float tensor of shape `s`, uniform in `[0, 1)`.
+
+  Returns:
+    A bool tensor of shape `s`.
+  """
+  return noise < 0.5 + 0.5 * tf.math.divide_no_nan(x, bound)
+
+
+def z_noise(shape, z, seed):
+  """Returns noise of the density proportional to `exp(-|t|**(2 z) / 2)`.
+
+  Args:
+    shape: The shape of the result.
+    z: A Python float >= 1, the family's parameter: 1 for the standard normal
+      distribution, infinity for the uniform one on `[-1, 1)`.
+    seed: An int32 tensor of shape `[2]`.
+
+  Returns:
+    A float32 tensor of shape `shape`.
+  """
+  if math.isinf(z):
+    return 2.0 * seeds.uniform(shape, seed) - 1.0
+  if z <= 1.0:
+    return seeds.normal(shape, seed)
+  # |t|**(2 z) / 2 has a Gamma distribution.
+  magnitude = seeds.gamma(shape, 1.0 / (2.0 * z), seeds.fold_in(seed, 0))
+  sign = 2.0 * tf.round(seeds.uniform(shape, seeds.fold_in(seed, 1))) - 1.0
+  return sign * (2.0 * magnitude) ** (1.0 / (2.0 * z))
+
+
+def z_noise_step_size(sigma, z):
+  """Returns the step size at which the sign of `x` with noise is unbiased.
+
+  `step_size * sign(x + sigma * z_noise)` is `x` in expectation: for all `|x| <=
+  sigma` if `z` is infinite, else in the limit of small `|x| / sigma`. For z = 1
+  it is `sigma * sqrt(pi / 2)`.
+
+  Args:
+    sigma: The scale of the noise, a positive Python float.
+    z: See `z_noise`.
+
+  Returns:
+    A Python float, `sigma` over twice the noise's density at zero.
+  """
+  if math.isinf(z):
+    return sigma
+  exponent = 1.0 / (2.0 * z)
+  return sigma * 2.0**exponent * math.gamma(1.0 + exponent)
