@@ -101,7 +101,10 @@ def sign_magnitude_step_size(x, bits):
   Returns:
     A scalar of `x`'s dtype, 0 if `x` is empty or zero.
   """
-  return tf.maximum(tf.reduce_max(tf.abs(x)), 0.0) / (2 ** (bits - 1) - 1)
+  # As a product, which graphs and eager code round alike: TensorFlow replaces
+  # divisions by constants in graphs.
+  largest = tf.maximum(tf.reduce_max(tf.abs(x)), 0.0)
+  return largest * (1.0 / (2 ** (bits - 1) - 1))
 
 
 def encode_sign_magnitude(x, step_size, bits, noise):
