@@ -55,8 +55,8 @@ _MODULES = (
 
 _COUNTS = ('run', 'passed', 'failed', 'errors', 'skipped')
 
-# Tests of how TFF starts its own binary.
-_NOT_ABOUT_WORKERS = ('LocalCPPExecutionContextTest', 'set_max_concurrent')
+# How TFF starts its own binary, which is replaced here.
+_NOT_ABOUT_WORKERS = ('SyncLocalCPPExecutionContextTest',)
 
 
 def _parse_args():
@@ -223,6 +223,8 @@ def _run_in_this_process(tff_source, module, address):
 
   def run_tests():
     flags.FLAGS(sys.argv[:1])
+    for name in _NOT_ABOUT_WORKERS:
+      vars(sys.modules['__main__']).pop(name, None)
     suite = unittest.defaultTestLoader.loadTestsFromModule(
         sys.modules['__main__']
     )
