@@ -153,6 +153,7 @@ def _run_in_this_process(tff_source, module, address):
   from absl import flags
   from absl.testing import absltest
   import grpc
+  import tensorflow as tf
   import tensorflow_federated as tff
   from tensorflow_federated import python as tff_python
   from tensorflow_federated.python.core.impl.executor_stacks import executor_factory
@@ -236,6 +237,8 @@ def _run_in_this_process(tff_source, module, address):
     os._exit(0)  # pylint: disable=protected-access
 
   absltest.main = run_tests
+  tf.test.main = run_tests
+  del sys.argv[1:]  # Some modules parse them as absl's flags.
   runpy.run_path(str(sources / f'{module}.py'), run_name='__main__')
 
 
