@@ -95,13 +95,22 @@ def aggregated_types():
     yield types
 
 
+def _tensor_specs(member_type):
+  return tf.nest.flatten(
+      tff.types.type_to_tf_tensor_specs(member_type), expand_composites=True
+  )
+
+
+def has_static_size(member_type):
+  """Whether all tensors of a type have static shapes."""
+  return all(s.shape.is_fully_defined() for s in _tensor_specs(member_type))
+
+
 def num_bytes(member_type):
   """Returns the bytes of a value of a type of tensors of static shape."""
   return sum(
       spec.shape.num_elements() * spec.dtype.size
-      for spec in tf.nest.flatten(
-          tff.types.type_to_tf_tensor_specs(member_type), expand_composites=True
-      )
+      for spec in _tensor_specs(member_type)
   )
 
 

@@ -15,6 +15,8 @@
 
 import tensorflow as tf
 
+from tff_binary.wire import packing
+
 _BITS_PER_BYTE = 8
 
 
@@ -107,3 +109,40 @@ def unpack_codes(packed, length, bits):
     columns[code].append((byte, -shift))
   codes = [_gathered(packed, column, 2**bits - 1) for column in columns]
   return tf.reshape(tf.stack(codes, axis=1), [-1])[:length]
+
+
+def pack_codes_of_any_width(codes, bits):
+  """Does what `pack_codes` does, more slowly, where a tensor holds the width.
+
+  Args:
+    codes: An int32 tensor of shape `[n]` with static `n` and entries in `[0,
+      2**bits - 1]`.
+    bits: An int32 scalar in `[1, 16]`.
+
+  Returns:
+    A uint8 tensor of shape `[ceil(n * bits / 8)]`.
+  """
+  shifts = tf.range(bits - 1, -1, -1)
+  ones = tf.bitwise.right_shift(codes[:, tf.newaxis], shifts) % 2 > 0
+  return packing.pack_signs(tf.reshape(ones, [-1]))
+
+
+def unpack_codes_of_any_width(packed, length, bits):
+  """Unpacks what `pack_codes_of_any_width` or `pack_codes` has packed.
+
+  Args:
+    packed: A uint8 tensor of shape `[ceil(length * bits / 8)]`.
+    length: The number of codes, a Python int.
+    bits: An int32 scalar in `[1, 16]`.
+
+  Returns:
+    An int32 tensor of shape `[length]`.
+  """
+  shifts = tf.range(_BITS_PER_BYTE - 1, -1, -1)
+  ones = tf.bitwise.right_shift(
+      tf.cast(packed, tf.int32)[:, tf.newaxis], shifts
+  )
+  ones = tf.reshape(ones % 2, [-1])[: length * bits]
+  place_values = tf.bitwise.left_shift(1, tf.range(bits - 1, -1, -1))
+  codes = tf.reduce_sum(tf.reshape(ones, [length, bits]) * place_values, axis=1)
+  return tf.ensure_shape(codes, [length])

@@ -34,15 +34,16 @@ def pack_signs(positive):
   """Packs booleans into bytes, the first one in the most significant bit.
 
   Args:
-    positive: A bool tensor of shape `[n]` with static `n`.
+    positive: A bool tensor of shape `[n]`.
 
   Returns:
     A uint8 tensor of shape `[ceil(n / 8)]`; unused low bits of the last byte
     are 0.
   """
   length = positive.shape[0]
-  padding = num_bytes(length) * 8 - length
-  bits = tf.pad(tf.cast(positive, tf.uint8), [[0, padding]])
+  if length is None:
+    length = tf.size(positive)
+  bits = tf.pad(tf.cast(positive, tf.uint8), [[0, -length % 8]])
   # Eight bits at a time; TensorFlow's machines are all little-endian.
   words = tf.bitcast(tf.reshape(bits, [-1, 8]), tf.uint64)
   first_bytes = tf.bitwise.right_shift(

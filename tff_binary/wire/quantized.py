@@ -138,28 +138,20 @@ class RangeCodec(codec.Codec):
     codes = tf.clip_by_value(
         rounding.stochastic_round(levels, noise), 0.0, num_steps
     )
-    packed = tf.switch_case(
-        bits - 1,
-        [
-            lambda b=b: bit_packing.pack_codes(tf.cast(codes, tf.int32), b)
-            for b in range(1, rounding.MAX_BITS + 1)
-        ],
-    )
     return collections.OrderedDict(
         bits=tf.cast(bits, tf.uint8),
-        codes=packed,
+        codes=bit_packing.pack_codes_of_any_width(
+            tf.cast(codes, tf.int32), bits
+        ),
         minimum=minimum,
         step_size=step_size,
     )
 
   def decode(self, payload, spec, weight=1.0):
-    length = spec.shape.num_elements()
-    codes = tf.switch_case(
-        tf.cast(payload['bits'], tf.int32) - 1,
-        [
-            lambda b=b: bit_packing.unpack_codes(payload['codes'], length, b)
-            for b in range(1, rounding.MAX_BITS + 1)
-        ],
+    codes = bit_packing.unpack_codes_of_any_width(
+        payload['codes'],
+        spec.shape.num_elements(),
+        tf.cast(payload['bits'], tf.int32),
     )
     weight = tf.cast(weight, spec.dtype)
     minimum, step_size = (

@@ -178,6 +178,51 @@ class ExecutionTest(tf.test.TestCase, parameterized.TestCase):
       bytes_of.append(output.measurements['compressed_uplink_bytes'])
     self.assertEqual(bytes_of, [6, 6])
 
+  def test_messages_of_different_lengths_are_measured(self):
+    value_type = tff.TensorType(np.float32, [4, 25])
+    factory = aggregators.PackedMeanFactory(wire.RangeCodec(0.25))
+    ranges = np.array([0.25, 1.0, 1e3], np.float32)
+    updates = [np.linspace(0, r, 100).reshape(4, 25) for r in ranges]
+    updates = [u.astype(np.float32) for u in updates]
+    encode = factory.create_encode(value_type, _FLOAT)
+    num_bytes = [
+        sum(np.asarray(x).nbytes for x in tf.nest.flatten(encode(u, 1.0)[0]))
+        for u in updates
+    ]
+    # 1, 2 and 12 bits an entry, 9 bytes of header, 4 of weight.
+    self.assertEqual(num_bytes, [13 + 13, 25 + 13, 150 + 13])
+    process = factory.create(value_type, _FLOAT)
+    output = process.next(process.initialize(), updates, [1.0, 1.0, 2.0])
+    self.assertEqual(output.measurements['uplink_bytes'], sum(num_bytes))
+    self.assertEqual(
+        output.measurements['compressed_uplink_bytes'], sum(num_bytes) - 3 * 4
+    )
+    step = 1e3 / (2**12 - 1)
+    self.assertAllClose(
+        output.result,
+        (updates[0] + updates[1] + 2.0 * updates[2]) / 4.0,
+        atol=0.25 + step / 2.0,
+    )
+
+  def test_different_updates_and_tensors_draw_differently(self):
+    value_type = tff.to_type([(np.float32, [1, 64]), (np.float32, [1, 64])])
+    factory = aggregators.PackedMeanFactory(wire.StochasticSignCodec(1.0))
+    encode = factory.create_encode(value_type, _FLOAT)
+    other = aggregators.PackedMeanFactory(
+        wire.StochasticSignCodec(1.0), seed=1
+    ).create_encode(value_type, _FLOAT)
+
+    def bits(encode, value):
+      (payload, _), _ = encode([value, value], 1.0)
+      return [p['bits'].tobytes() for p in payload]
+
+    zeros = np.zeros([1, 64], np.float32)
+    spike = np.eye(1, 64, dtype=np.float32)
+    drawn = [*bits(encode, zeros), *bits(encode, spike), *bits(other, zeros)]
+    # At least 63 fair bits each: two are equal by chance once in 10^17.
+    self.assertLen(set(drawn), 6)
+    self.assertEqual(bits(encode, zeros), drawn[:2])
+
   def test_lossy_codec_takes_any_value(self):
     process = aggregators.PackedMeanFactory(wire.SignCodec()).create(
         tff.TensorType(np.float32, [2, 2]), _FLOAT

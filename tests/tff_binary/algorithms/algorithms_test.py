@@ -57,10 +57,16 @@ _cached_build = functools.lru_cache(maxsize=None)(_build)
 def _train(process, num_rounds=2):
   """Returns the weights after some rounds, and the metrics of each."""
   state, rows = process.initialize(), []
+  data = [tiny.client(12, 0), tiny.client(5, 1)]
+  has_client_states = isinstance(process, learning.StatefulLearningProcess)
+  if has_client_states:
+    client_states = [process.initialize_client(i) for i in range(len(data))]
   for _ in range(num_rounds):
-    output = process.next(state, [tiny.client(12, 0), tiny.client(5, 1)])
-    state = output.state
-    rows.append(learning.round_metrics(output.metrics))
+    if has_client_states:
+      state, client_states, metrics = process.next(state, client_states, data)
+    else:
+      state, metrics = process.next(state, data)
+    rows.append(learning.round_metrics(metrics))
   return process.get_model_weights(state), rows
 
 
@@ -86,15 +92,18 @@ class AlgorithmsTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllEqual(np.isfinite(w), np.ones_like(w, bool))
       self.assertNotAllEqual(w, w0)
     num_compressed = sum(w.size for w in weights.trainable if w.ndim >= 2)
-    num_bytes = sum(map(tiny.num_bytes, types))
+    # Those of tensors of any length are counted in the codecs' own tests.
+    has_static_size = all(map(tiny.has_static_size, types))
+    num_bytes = sum(map(tiny.num_bytes, types)) if has_static_size else None
     for row in rows:
       self.assertTrue(np.isfinite(row['train_loss']))
       self.assertEqual(row['num_clients'], 2)
       self.assertEqual(row['num_examples'], 2 * (12 + 5))
-      self.assertEqual(row['uplink_bytes'], 2 * num_bytes)
-      self.assertAllClose(
-          row['uplink_bits_per_param_total'] * num_compressed, 8 * num_bytes
-      )
+      if has_static_size:
+        self.assertEqual(row['uplink_bytes'], 2 * num_bytes)
+        self.assertAllClose(
+            row['uplink_bits_per_param_total'] * num_compressed, 8 * num_bytes
+        )
       self.assertLessEqual(
           row['uplink_bits_per_param'], row['uplink_bits_per_param_total']
       )
@@ -111,7 +120,9 @@ class AlgorithmsTest(tf.test.TestCase, parameterized.TestCase):
     for w, v in zip(weights.trainable, other_weights.trainable):
       self.assertAllEqual(w, v)
 
-  @parameterized.parameters(*algorithms.names())
+  # What may leave memory behind is the process: one without weight layers, one
+  # with, and one with client states.
+  @parameterized.parameters('fedavg', 'fedbat', 'ef_signsgd')
   def test_memory_does_not_grow_with_the_rounds(self, name):
     # In each of 60 rounds both clients make several copies of the weights of
     # 1 MB. One of them left behind by each would be 120 MB in the worker, one

@@ -98,7 +98,7 @@ class RegistryTest(parameterized.TestCase):
 
   def test_unknown_algorithm(self):
     with self.assertRaisesRegex(
-        ValueError, "one of fedavg, fedbat.*, got 'fedbatt'"
+        ValueError, "one of .*fedavg, fedbat.*, got 'fedbatt'"
     ):
       algorithms.get('fedbatt')
 

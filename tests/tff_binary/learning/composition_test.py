@@ -60,15 +60,23 @@ def _trainable(process, state):
 class StockFedAvgTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.named_parameters(
-      ('alone', lambda factory: factory),
-      ('in_clipping', _clipping),
-      ('in_zeroing', _zeroing),
-      ('in_zeroing_and_clipping', lambda factory: _zeroing(_clipping(factory))),
+      ('signs', wire.SignCodec()),
+      ('signs_in_clipping', wire.SignCodec(), _clipping),
+      ('signs_in_zeroing', wire.SignCodec(), _zeroing),
+      (
+          'signs_in_zeroing_and_clipping',
+          wire.SignCodec(),
+          lambda factory: _zeroing(_clipping(factory)),
+      ),
+      ('fixed_signs', wire.SignCodec(0.02)),
+      ('noisy_signs', wire.NoisySignCodec(0.02, 0.02)),
+      ('stochastic_signs', wire.StochasticSignCodec(0.02)),
+      ('four_bits', wire.QuantizedCodec(4)),
+      ('qsgd', wire.QuantizedCodec(4, 'qsgd')),
+      ('range', wire.RangeCodec(0.005)),
   )
-  def test_sign_codec_trains(self, wrap):
-    process = _stock_fed_avg(
-        wrap(aggregators.PackedMeanFactory(wire.SignCodec()))
-    )
+  def test_lossy_codec_trains(self, codec, wrap=lambda factory: factory):
+    process = _stock_fed_avg(wrap(aggregators.PackedMeanFactory(codec)))
     state, losses = process.initialize(), []
     for _ in range(10):
       output = process.next(state, _stock_clients())

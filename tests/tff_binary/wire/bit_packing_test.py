@@ -42,6 +42,18 @@ class BitPackingTest(tf.test.TestCase, parameterized.TestCase):
         bit_packing.unpack_codes(packed, length, bits), codes
     )
 
+  @parameterized.parameters((1, 9), (3, 1001), (5, 0), (11, 8), (16, 7))
+  def test_width_in_a_tensor_makes_no_difference(self, bits, length):
+    codes = np.random.RandomState(bits).randint(2**bits, size=length)
+    packed = bit_packing.pack_codes_of_any_width(
+        tf.constant(codes, tf.int32), tf.constant(bits)
+    )
+    self.assertAllEqual(packed, _numpy_pack(codes, bits))
+    unpacked = bit_packing.unpack_codes_of_any_width(
+        packed, length, tf.constant(bits)
+    )
+    self.assertAllEqual(unpacked, codes)
+
   def test_worked_example_of_the_format(self):
     codes = tf.constant([5, 0, 7, 2])
     packed = bit_packing.pack_codes(codes, 3).numpy().tobytes().hex(' ')
