@@ -36,8 +36,8 @@ import tensorflow_federated as tff
 
 from benchmarks import timing
 from tff_binary import aggregators
+from tff_binary import runtime
 from tff_binary import wire
-from tff_binary.runtime import local
 
 _STEP_SIZE = 1e-3
 
@@ -118,7 +118,7 @@ def main():
   args = _parse_args()
   timing.print_machine()
   ids = list(range(args.num_clients))
-  with local.local_worker():
+  with runtime.execution_context():
     seconds = timing.alternate(
         {
             name: lambda computation=computation: computation(ids)

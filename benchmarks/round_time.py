@@ -42,7 +42,7 @@ from benchmarks import timing
 from tasks import models
 from tff_binary import algorithms
 from tff_binary import learning
-from tff_binary.runtime import local
+from tff_binary import runtime
 
 _IMAGE_SHAPE = (28, 28, 1)
 _NUM_CLASSES = 10
@@ -203,8 +203,11 @@ def _parse_args():
 def main():
   args = _parse_args()
   timing.print_machine()
-  with tempfile.TemporaryDirectory() as folder, local.local_worker(
-      max_concurrent_computation_calls=args.max_concurrent_computation_calls
+  settings = runtime.Runtime(
+      max_concurrent_clients=args.max_concurrent_computation_calls
+  )
+  with tempfile.TemporaryDirectory() as folder, runtime.execution_context(
+      settings
   ):
     store, clients = _write_random_clients(
         folder, args.num_clients, args.num_examples

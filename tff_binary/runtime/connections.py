@@ -118,7 +118,7 @@ class Connection:
     if is_abandoned():
       call.cancel()
     try:
-      return self._wait(call)
+      return self.watch(call)
     except grpc.RpcError as e:
       # Errors of a computation may have the same codes.
       if e.code() in _LOST and not self._has(executor):
@@ -136,19 +136,30 @@ class Connection:
     self._unattended.add(call)  # It would be cancelled without a reference.
     call.add_done_callback(self._unattended.discard)
 
-  def _wait(self, call):
-    """Returns the result of a call, if the worker answers in the meantime."""
+  def watch(self, future):
+    """Waits for a future for as long as the worker answers probes.
+
+    Args:
+      future: Of a call to the worker, or of something that it waits for.
+
+    Returns:
+      The future's result.
+
+    Raises:
+      WorkerLost: If the worker answers nothing for the deadline.
+    """
     last_answer = time.monotonic()
     probe_seconds = min(_PROBE_SECONDS, self._deadline / 3)
     while True:
       try:
-        return call.result(timeout=probe_seconds)
-      except grpc.FutureTimeoutError:
-        pass
+        return future.result(timeout=probe_seconds)
+      except (grpc.FutureTimeoutError, TimeoutError):
+        if future.done():  # With an error of that type.
+          raise
       if self.probe(probe_seconds) is None:
         last_answer = time.monotonic()
       elif time.monotonic() - last_answer > self._deadline:
-        call.cancel()
+        future.cancel()
         raise errors.WorkerLost(
             self, last_answer, f'no answer for {self._deadline:g} seconds'
         )

@@ -24,6 +24,7 @@ import atexit
 import collections
 from collections.abc import Iterator
 import contextlib
+import functools
 import os
 import pathlib
 import shutil
@@ -130,6 +131,12 @@ def _start_workers(runtime, log_path, stack):
   return workers
 
 
+# Kept for other contexts of this process, which compile in the same way.
+_compile = functools.lru_cache(128)(
+    tff.backends.native.desugar_and_transform_to_native
+)
+
+
 class _WatchedContext(tff.framework.SyncContext):
   """Repeats computations in which a worker was lost."""
 
@@ -148,7 +155,7 @@ class _WatchedContext(tff.framework.SyncContext):
     )
     self._context = tff.framework.SyncExecutionContext(
         executor_fn=self._executors,
-        compiler_fn=tff.backends.native.desugar_and_transform_to_native,
+        compiler_fn=_compile,
         transform_args=tensorflow_computation.transform_args,
         transform_result=tensorflow_computation.transform_result,
     )
@@ -185,7 +192,8 @@ class _WatchedContext(tff.framework.SyncContext):
         raise
       logging.warning('%s; its clients go to the other workers', e)
       self._workers.remove(worker)
-    self._executors.connections = [w.connection for w in self._workers]
+    finally:
+      self._executors.connections = [w.connection for w in self._workers]
 
 
 class _RemoteWorker:
@@ -198,7 +206,7 @@ class _RemoteWorker:
     )
 
   def start(self):
-    self.connection.wait_until_ready(min(_CONNECT_SECONDS, self._deadline))
+    self.connection.wait_until_ready(_CONNECT_SECONDS)
 
   def recover(self, lost):
     away = time.monotonic() - lost.since

@@ -111,6 +111,7 @@ class _SpreadExecutor(executor_base.Executor):
 
   def __init__(self, connections, num_clients):
     self.error = None
+    self._num_clients = num_clients
     # A worker without clients would only add a step to aggregations.
     connections = connections[: max(num_clients, 1)]
     bounds = [
@@ -147,7 +148,8 @@ class _SpreadExecutor(executor_base.Executor):
       if value not in self._computations:
         self._computations[value] = value.to_building_block()
       return _Function(self._computations[value], {})
-    return _from_proto(*tff.framework.serialize_value(value, type_spec))
+    proto, type_spec = tff.framework.serialize_value(value, type_spec)
+    return _from_proto(proto, type_spec, self._num_clients)
 
   async def create_struct(self, elements):
     return _Struct(structure.to_elements(structure.from_container(elements)))
@@ -169,7 +171,9 @@ class _SpreadExecutor(executor_base.Executor):
       if node.parameter_name is not None:
         names = {**names, node.parameter_name: argument}
       return self._evaluate(node.result, names)
-    raise NotImplementedError(f'Cannot call {node.compact_representation()}.')
+    if _is_at_clients(function.type_signature.result):
+      return _AtClients.call(self._lanes, function, argument)
+    return _AtOne.call(self._lanes[0], function, argument)
 
   def _evaluate(self, node, names):
     """Returns the value of a `tff.framework.ComputationBuildingBlock`.
@@ -211,14 +215,13 @@ class _SpreadExecutor(executor_base.Executor):
   def _evaluate_in_workers(self, node, names):
     """Has all workers or, if that is enough, the first one evaluate `node`."""
     _check_is_local(node)
-    if not _is_at_clients(node.type_signature):
-      lane = self._lanes[0]
-      reference = _evaluate_in(lane, node, names)
-      return _AtOne(node.type_signature, lane, reference)
-    return _AtClients(
-        node.type_signature,
-        {lane: _evaluate_in(lane, node, names) for lane in self._lanes},
-    )
+    if _is_at_clients(node.type_signature):
+      return _AtClients(
+          node.type_signature,
+          {lane: _evaluate_in(lane, node, names) for lane in self._lanes},
+      )
+    lane = self._lanes[0]
+    return _AtOne(node.type_signature, lane, _evaluate_in(lane, node, names))
 
   def _aggregate(self, intrinsic, argument):
     """Evaluates a `federated_aggregate`, worker by worker."""
@@ -284,15 +287,18 @@ class _Lane:
 
   def release_values(self):
     """Frees all values but the functions, which later computations use."""
-    references = [value.result() for value in self._values]
-    self._values.clear()
-    if references:
-      self.connection.call_later(
-          'Dispose',
-          executor_pb2.DisposeRequest(
-              executor=self._executor, value_ref=references
-          ),
-      )
+    values, self._values = self._values, []
+    if values:
+      self._submit(self._dispose, values)
+
+  def _dispose(self, values):
+    self.connection.call_later(
+        'Dispose',
+        executor_pb2.DisposeRequest(
+            executor=self._executor,
+            value_ref=[value.result() for value in values],
+        ),
+    )
 
   def create_function(self, node, proto):
     """Sends a computation, the first time, that is identified by `node`."""
@@ -304,9 +310,17 @@ class _Lane:
     return self._functions[node]
 
   def create_value(self, get_value):
-    """Sends an `executor_pb2.Value`, which a function returns."""
+    """Sends a value.
+
+    Args:
+      get_value: A function that returns the `executor_pb2.Value`. Its argument
+        is a function that waits for a future.
+
+    Returns:
+      The future of a reference.
+    """
     return self._keep(
-        self._create('CreateValue', lambda: dict(value=get_value()))
+        self._create('CreateValue', lambda: dict(value=get_value(self._wait)))
     )
 
   def create_struct(self, elements):
@@ -316,7 +330,7 @@ class _Lane:
       return dict(
           element=[
               executor_pb2.CreateStructRequest.Element(
-                  name=name, value_ref=reference.result()
+                  name=name, value_ref=self._wait(reference)
               )
               for name, reference in elements
           ]
@@ -328,7 +342,7 @@ class _Lane:
     return self._keep(
         self._create(
             'CreateSelection',
-            lambda: dict(source_ref=source.result(), index=index),
+            lambda: dict(source_ref=self._wait(source), index=index),
         )
     )
 
@@ -338,8 +352,8 @@ class _Lane:
         self._create(
             'CreateCall',
             lambda: dict(
-                function_ref=function.result(),
-                argument_ref=argument and argument.result(),
+                function_ref=self._wait(function),
+                argument_ref=argument and self._wait(argument),
             ),
         )
     )
@@ -349,11 +363,15 @@ class _Lane:
 
     def compute():
       request = executor_pb2.ComputeRequest(
-          executor=self._executor, value_ref=reference.result()
+          executor=self._executor, value_ref=self._wait(reference)
       )
       return self._call('Compute', request).value
 
     return self._submit(compute)
+
+  def _wait(self, future):
+    """Waits for a future of this lane or, watching the worker, of another."""
+    return self.connection.watch(future)
 
   def _create(self, method, get_arguments):
     """Makes a value by a call of the service, whose arguments may not be there."""
@@ -443,7 +461,7 @@ class _Given(_Value):
               value=proto.federated.value[lane.clients],
           )
       )
-    return lane.create_value(lambda: proto)
+    return lane.create_value(lambda wait: proto)
 
   def fetch(self):
     return lambda: self._proto
@@ -494,7 +512,7 @@ class _AtOne(_Value):
     return cls(
         function.type_signature.result,
         lane,
-        lane.create_call(function.on(lane), argument and argument.on(lane)),
+        _call_in(lane, function, argument),
     )
 
   def __init__(self, type_signature, lane, reference):
@@ -507,7 +525,7 @@ class _AtOne(_Value):
     return self._lane.compute(self._references[self._lane])
 
   def _send(self, lane):
-    return lane.create_value(self._proto.result)
+    return lane.create_value(lambda wait: wait(self._proto))
 
   def fetch(self):
     return self._proto.result
@@ -522,22 +540,33 @@ class _AtOne(_Value):
 
   def member(self):
     """Returns the unplaced value behind one that is placed at the server."""
-    return _Member(self.type_signature.member, self.fetch())
+    return _Member(self.type_signature.member, self._proto)
 
 
 class _Member(_Value):
   """The unplaced value behind one that is placed at the server."""
 
-  def __init__(self, type_signature, get_placed):
+  def __init__(self, type_signature, placed):
+    """Initializes the value from the future of the placed one."""
     super().__init__(type_signature)
-    self._get_placed = get_placed
+    self._placed = placed
 
   def _send(self, lane):
-    return lane.create_value(lambda: self._get_placed().federated.value[0])
+    return lane.create_value(
+        lambda wait: wait(self._placed).federated.value[0]
+    )
 
 
 class _AtClients(_Value):
   """A value at the clients; each worker has that of its clients."""
+
+  @classmethod
+  def call(cls, lanes, function, argument):
+    """Returns the value of a function, called in all workers."""
+    return cls(
+        function.type_signature.result,
+        {lane: _call_in(lane, function, argument) for lane in lanes},
+    )
 
   def __init__(self, type_signature, references):
     """Initializes the value from a dict of a reference for each lane."""
@@ -571,14 +600,21 @@ class _Function(_Value):
     return _evaluate_in(lane, self.node, self.names)
 
 
-def _from_proto(proto, type_signature):
+def _from_proto(proto, type_signature, num_clients):
   """Returns a value; what is placed at the clients can be cut into parts."""
-  if not isinstance(type_signature, tff.StructType) or not tff.types.contains(
-      type_signature, _is_at_clients
-  ):
+  if not tff.types.contains(type_signature, _is_at_clients):
+    return _Given(proto, type_signature)
+  if isinstance(type_signature, tff.FederatedType):
+    if not type_signature.all_equal:
+      num_values = len(proto.federated.value)
+      if num_values != num_clients:
+        raise ValueError(
+            f'A value at {num_clients} clients must have {num_clients} members,'
+            f' got {num_values}.'
+        )
     return _Given(proto, type_signature)
   return _Struct([
-      (name, _from_proto(element.value, element_type))
+      (name, _from_proto(element.value, element_type, num_clients))
       for element, (name, element_type) in zip(
           proto.struct.element, structure.iter_elements(type_signature)
       )
@@ -604,6 +640,12 @@ def _is_aggregate(node):
   return (
       isinstance(node, tff.framework.Intrinsic)
       and node.uri == tff.framework.FEDERATED_AGGREGATE.uri
+  )
+
+
+def _call_in(lane, function, argument):
+  return lane.create_call(
+      function.on(lane), None if argument is None else argument.on(lane)
   )
 
 

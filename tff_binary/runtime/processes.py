@@ -20,18 +20,24 @@ pipeline never ends.
 
 from collections.abc import Mapping, Sequence
 import contextlib
-import ctypes
 import os
 import pathlib
 import signal
 import subprocess
+import sys
 from typing import Optional
 
 _LOG_TAIL_LINES = 20
 
-_PR_SET_PDEATHSIG = 1
-# Looked up here: between fork and exec there is not much that is safe to do.
-_prctl = ctypes.CDLL(None).prctl
+# Run by the new process: asks for the kernel's parent-death signal, checks that
+# the parent has not died before, and becomes the program. A `preexec_fn` would
+# do the same in a fork of this process, which gRPC does not survive.
+_DIE_WITH_PARENT = f"""
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, {int(signal.SIGKILL)})  # PR_SET_PDEATHSIG
+if os.getppid() == int(sys.argv[1]):
+  os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 class Process:
@@ -51,27 +57,23 @@ class Process:
     """Starts the process, in a session of its own, which Ctrl-C does not reach.
 
     Args:
-      command: The program and its arguments.
+      command: The path of the program and its arguments.
       log_path: The file that the output is appended to; None discards it.
       environment: The environment variables; None for those of this process.
     """
-    parent = os.getpid()
-
-    def die_with_parent():
-      _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-      if os.getppid() != parent:  # It died before the signal was asked for.
-        os._exit(1)  # pylint: disable=protected-access
-
     self._log_path = log_path
     with open(log_path or os.devnull, 'ab') as log:
       self._process = subprocess.Popen(
-          command,
+          [
+              *(sys.executable, '-I', '-S', '-c', _DIE_WITH_PARENT),
+              str(os.getpid()),
+              *command,
+          ],
           stdin=subprocess.DEVNULL,
           stdout=log,
           stderr=log,
           env=environment,
           start_new_session=True,
-          preexec_fn=die_with_parent,
       )
 
   def stop(self) -> None:

@@ -1,0 +1,373 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Tests for contexts."""
+
+import contextlib
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from unittest import mock
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import numpy as np
+import psutil
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from tests.tff_binary.runtime import worker_processes
+from tff_binary import runtime
+from tff_binary.runtime import contexts
+
+_ROOT = pathlib.Path(__file__).resolve().parents[3]
+
+# Programs print the worker's pid, then end in some way. The pipe that they
+# write to ends only when the worker, which inherits nothing, does not hold it.
+_PROGRAM = """
+import os, psutil, signal, sys, threading
+import numpy as np, tensorflow as tf, tensorflow_federated as tff
+from tff_binary import runtime
+
+@tff.tensorflow.computation(np.int64)
+def count(limit):
+  return tf.while_loop(lambda i: i < limit, lambda i: [i + 1], [np.int64(0)])[0]
+
+# A shell's background jobs inherit that it is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+def main():
+  count(1)
+  print(psutil.Process().children()[0].pid, flush=True)
+  {ending}
+
+context = runtime.execution_context(runtime.Runtime({kind!r}))
+if {leaves_block}:
+  with context:
+    main()
+else:
+  context.__enter__()
+  main()
+"""
+
+
+@tff.tensorflow.computation(np.float32)
+def _small(value):
+  @tf.function
+  def check(value):
+    tf.debugging.assert_less(value, 1.0, message='the value is too large')
+    return value
+
+  return check(value)
+
+
+@tff.federated_computation(tff.FederatedType(np.float32, tff.CLIENTS))
+def _sum_of_small(values):
+  return tff.federated_sum(tff.federated_map(_small, values))
+
+
+@tff.tensorflow.computation(np.int64)
+def _count(limit):
+  return tf.while_loop(lambda i: i < limit, lambda i: [i + 1], [np.int64(0)])[0]
+
+
+@tff.federated_computation(tff.FederatedType(np.int64, tff.CLIENTS))
+def _sum_of_counts(limits):
+  return tff.federated_sum(tff.federated_map(_count, limits))
+
+
+# What takes a worker some seconds, and what takes it days.
+_SECONDS = 150_000
+_DAYS = 10**12
+
+
+def _new_worker(before):
+  """Returns the child process that is not among `before`."""
+  (worker,) = set(psutil.Process().children()) - set(before)
+  return worker
+
+
+def _has_ended(process, seconds=10):
+  """Whether a process, here perhaps an orphan, ends within some seconds."""
+  deadline = time.monotonic() + seconds
+  while time.monotonic() < deadline:
+    try:
+      if process.status() == psutil.STATUS_ZOMBIE:
+        return True
+    except psutil.NoSuchProcess:
+      return True
+    time.sleep(0.05)
+  return False
+
+
+class LocalTest(parameterized.TestCase):
+
+  def setUp(self):
+    super().setUp()
+    self._before = psutil.Process().children()
+    folder = self.enter_context(tempfile.TemporaryDirectory())
+    self._folder = pathlib.Path(folder)
+    self._log = self._folder / 'worker.log'
+
+  @parameterized.parameters('local', 'device')
+  def test_computations_run_in_worker_that_ends_with_block(self, kind):
+    context = tff.framework.get_context_stack().current
+    with runtime.execution_context(runtime.Runtime(kind)):
+      process = _new_worker(self._before)
+      self.assertIsNot(tff.framework.get_context_stack().current, context)
+      self.assertAlmostEqual(_sum_of_small([0.25, 0.5]), 0.75)
+      self.assertEqual(_sum_of_small([]), 0.0)
+    self.assertTrue(_has_ended(process, seconds=0.5))
+    self.assertIs(tff.framework.get_context_stack().current, context)
+
+  def test_device_worker_in_this_process(self):
+    with runtime.execution_context(runtime.Runtime('device', in_process=True)):
+      self.assertEqual(psutil.Process().children(), self._before)
+      self.assertAlmostEqual(_sum_of_small([0.25, 0.5]), 0.75)
+
+  def test_exception_ends_worker_and_restores_context(self):
+    context = tff.framework.get_context_stack().current
+    with self.assertRaisesRegex(KeyError, 'mine'):
+      with runtime.execution_context():
+        process = _new_worker(self._before)
+        raise KeyError('mine')
+    self.assertTrue(_has_ended(process, seconds=0.5))
+    self.assertIs(tff.framework.get_context_stack().current, context)
+
+  def test_inner_block_leaves_outer_worker_running(self):
+    with runtime.execution_context():
+      with runtime.execution_context():
+        self.assertLen(psutil.Process().children(), len(self._before) + 2)
+      self.assertEqual(_sum_of_small([0.5]), 0.5)
+
+  def test_error_of_client_names_its_cause_and_worker_lives_on(self):
+    self._log.write_text('earlier\n')
+    with runtime.execution_context(log_path=self._log):
+      process = _new_worker(self._before)
+      with self.assertRaisesRegex(Exception, 'the value is too large'):
+        _sum_of_small([0.5, 1.5])
+      self.assertEqual(_sum_of_small([0.5]), 0.5)
+      self.assertEqual(_new_worker(self._before), process)
+    self.assertRegex(
+        self._log.read_text(), r'^earlier\n(.|\n)*the value is too large'
+    )
+
+  @parameterized.parameters(signal.SIGKILL, signal.SIGSTOP)
+  def test_worker_that_dies_or_hangs_is_replaced(self, number):
+    settings = runtime.Runtime(worker_deadline=1.0)
+    with runtime.execution_context(settings, log_path=self._log):
+      process = _new_worker(self._before)
+      threading.Timer(0.5, process.send_signal, [number]).start()
+      self.assertEqual(_sum_of_counts([_SECONDS, 1]), _SECONDS + 1)
+      self.assertNotEqual(_new_worker(self._before), process)
+    self.assertTrue(_has_ended(process, seconds=0.5))
+
+  def test_worker_that_always_dies_is_an_error_and_not_a_hang(self):
+    def kill():
+      while not done.wait(0.3):
+        for process in set(psutil.Process().children()) - set(self._before):
+          process.kill()
+
+    done = threading.Event()
+    with runtime.execution_context(log_path=self._log):
+      thread = threading.Thread(target=kill)
+      thread.start()
+      with self.assertRaisesRegex(
+          runtime.WorkerError, rf'died \(SIGKILL\); the end of {self._log}'
+      ):
+        _count(_DAYS)
+      done.set()
+      thread.join()
+      self.assertEqual(_count(1), 1)
+
+  def test_worker_that_does_not_start_is_an_error_with_its_last_words(self):
+    binary = self._folder / 'worker'
+    binary.write_text('#!/bin/sh\necho no more ports >&2\nexit 3\n')
+    binary.chmod(0o755)
+    with mock.patch.object(contexts, '_BINARY', binary):
+      with self.assertRaisesRegex(
+          runtime.WorkerError, r'exit status 3\); the end of .*\nno more ports'
+      ):
+        with runtime.execution_context(log_path=self._log):
+          pass
+
+  @parameterized.parameters(
+      (None, len(os.sched_getaffinity(0))), (3, 3)
+  )
+  def test_concurrency_reaches_worker(self, value, expected):
+    settings = runtime.Runtime(max_concurrent_clients=value)
+    with runtime.execution_context(settings):
+      self.assertIn(
+          f'--max_concurrent_computation_calls={expected}',
+          _new_worker(self._before).cmdline(),
+      )
+
+  def test_only_this_user_reaches_device_worker(self):
+    with runtime.execution_context(runtime.Runtime('device')):
+      arguments = _new_worker(self._before).cmdline()
+      (path,) = [a for a in arguments if a.startswith('--socket=')]
+      folder = pathlib.Path(path.removeprefix('--socket=')).parent
+      self.assertEqual(folder.stat().st_mode & 0o777, 0o700)
+    self.assertFalse(folder.exists())
+
+  @parameterized.named_parameters(
+      ('normally', 'pass', True, 0),
+      ('never_leaving_the_block', 'sys.exit(4)', False, 4),
+      ('killed', 'os.kill(os.getpid(), signal.SIGKILL)', True, -signal.SIGKILL),
+      ('ended', 'os.kill(os.getpid(), signal.SIGTERM)', True, -signal.SIGTERM),
+      (
+          'interrupted_in_a_computation',
+          'threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start();'
+          'count(10**12)',
+          True,
+          -signal.SIGINT,
+      ),
+      (
+          'device_worker_of_one_killed',
+          'os.kill(os.getpid(), signal.SIGKILL)',
+          True,
+          -signal.SIGKILL,
+          'device',
+      ),
+  )
+  def test_worker_ends_with_program(
+      self, ending, leaves_block, returncode, kind='local'
+  ):
+    program = subprocess.run(
+        [
+            sys.executable,
+            '-c',
+            _PROGRAM.format(
+                ending=ending, leaves_block=leaves_block, kind=kind
+            ),
+        ],
+        cwd=_ROOT,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
+    )
+    self.assertEqual(program.returncode, returncode, program.stderr)
+    pid = int(program.stdout)
+    try:
+      process = psutil.Process(pid)
+    except psutil.NoSuchProcess:
+      return
+    self.assertTrue(_has_ended(process))
+
+
+class RemoteTest(parameterized.TestCase):
+
+  def setUp(self):
+    super().setUp()
+    self.processes = []
+    self.workers = []
+    for _ in range(2):
+      process, address = worker_processes.start_cpp()
+      self.addCleanup(worker_processes.stop, process)
+      self.processes.append(process)
+      self.workers.append(address)
+
+  def _context(self, **kwargs):
+    return runtime.execution_context(
+        runtime.Runtime('remote', workers=self.workers, **kwargs)
+    )
+
+  @parameterized.product(
+      number=[signal.SIGKILL, signal.SIGSTOP], position=[0, 1]
+  )
+  def test_lost_worker_is_an_error_that_names_it(self, number, position):
+    with self._context(worker_deadline=1.5):
+      process = self.processes[position]
+      threading.Timer(0.5, process.send_signal, [number]).start()
+      start = time.monotonic()
+      with self.assertRaisesRegex(
+          runtime.WorkerError,
+          f'the worker {self.workers[position]} cannot be reached for 1.5 sec',
+      ):
+        _sum_of_counts([_DAYS, _DAYS])
+      self.assertLess(time.monotonic() - start, 30)
+
+  @parameterized.parameters(signal.SIGKILL, signal.SIGSTOP)
+  def test_others_take_over_the_clients_of_a_lost_worker(self, number):
+    limits = [_SECONDS, 1, 2, _SECONDS]
+    with self._context(worker_deadline=1.0, allow_lost_workers=True):
+      process = self.processes[0]
+      threading.Timer(0.5, process.send_signal, [number]).start()
+      self.assertEqual(_sum_of_counts(limits), sum(limits))
+      self.assertEqual(_sum_of_counts([1, 2, 3]), 6)
+
+  def test_worker_that_comes_back_is_used_again(self):
+    def restart():
+      worker_processes.stop(self.processes[1])
+      time.sleep(2.0)
+      port = int(self.workers[1].rpartition(':')[2])
+      process, _ = worker_processes.start_cpp(port)
+      self.addCleanup(worker_processes.stop, process)
+
+    with self._context():
+      thread = threading.Timer(0.5, restart)
+      thread.start()
+      self.assertEqual(_sum_of_counts([1, _SECONDS]), _SECONDS + 1)
+      thread.join()
+
+  def test_worker_restarted_between_computations(self):
+    with self._context():
+      self.assertEqual(_sum_of_counts([1, 2]), 3)
+      worker_processes.stop(self.processes[0])
+      port = int(self.workers[0].rpartition(':')[2])
+      process, _ = worker_processes.start_cpp(port)
+      self.addCleanup(worker_processes.stop, process)
+      self.assertEqual(_sum_of_counts([1, 2]), 3)
+
+  def test_long_computation_is_not_taken_for_a_lost_worker(self):
+    with self._context(worker_deadline=1.0):
+      start = time.monotonic()
+      self.assertEqual(_sum_of_counts([3 * _SECONDS, 1]), 3 * _SECONDS + 1)
+      self.assertGreater(time.monotonic() - start, 1.5)
+
+  def test_computation_s_own_failed_precondition_is_not_repeated(self):
+    @tff.tensorflow.computation
+    def look_up():
+      table = tf.raw_ops.HashTableV2(
+          key_dtype=tf.string, value_dtype=tf.int64, shared_name='t'
+      )
+      return tf.raw_ops.LookupTableFindV2(
+          table_handle=table, keys='a', default_value=np.int64(0)
+      )
+
+    with self._context():
+      with self.assertRaisesRegex(Exception, 'not initialized') as raised:
+        look_up()
+    self.assertNotIsInstance(raised.exception, runtime.WorkerError)
+
+  def test_unreachable_worker_is_found_at_the_start(self):
+    with socket.create_server(('127.0.0.1', 0)) as silent:
+      self.workers.append(f'127.0.0.1:{silent.getsockname()[1]}')
+      with self.assertRaisesRegex(
+          runtime.WorkerError,
+          f'the worker {self.workers[-1]} cannot be reached for 0.5 seconds',
+      ):
+        with mock.patch.object(contexts, '_CONNECT_SECONDS', 0.5):
+          with self._context():
+            pass
+
+
+if __name__ == '__main__':
+  absltest.main()
