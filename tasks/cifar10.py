@@ -223,19 +223,16 @@ def shift_and_flip(features, seed):
   """
   num_images = tf.shape(features)[0]
   height, width = features.shape[1:3]
-  shifts = tf.random.stateless_uniform(
-      [2, num_images], seed, 0, 2 * _PADDING + 1, tf.int32, alg='philox'
-  )
-  flips = tf.random.stateless_uniform(
-      [num_images, 1, 1, 1], seed + 1, alg='philox'
-  )
+  draws = tf.random.stateless_uniform([3, num_images], seed, alg='philox')
+  shifts = tf.cast(draws[:2] * (2 * _PADDING + 1), tf.int32)
+  is_flipped = tf.reshape(draws[2] < 0.5, [-1, 1, 1, 1])
   margin = [_PADDING, _PADDING]
   padded = tf.pad(features, [[0, 0], margin, margin, [0, 0]])
   rows = shifts[0][:, tf.newaxis] + tf.range(height)
   columns = shifts[1][:, tf.newaxis] + tf.range(width)
   cropped = tf.gather(padded, rows, axis=1, batch_dims=1)
   cropped = tf.gather(cropped, columns, axis=2, batch_dims=1)
-  return tf.where(flips < 0.5, cropped[:, :, ::-1], cropped)
+  return tf.where(is_flipped, cropped[:, :, ::-1], cropped)
 
 
 @registry.register('cifar10')

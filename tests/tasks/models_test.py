@@ -115,5 +115,50 @@ class FedbatCnnTest(tf.test.TestCase, parameterized.TestCase):
       models.fedbat_cnn(kernel_initializer='zeros')
 
 
+class LargeModelsTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.named_parameters(
+      ('resnet18', models.resnet, (18,), 10, 11_164_352, 11_173_962),
+      ('resnet34', models.resnet, (34,), 100, 21_311_168, 21_328_292),
+      ('vgg11_light', models.vgg11_light, (), 10, 6_863_552, 6_870_282),
+  )
+  def test_has_the_stated_number_of_weights(
+      self, build, args, num_classes, num_kernel_weights, num_weights
+  ):
+    model = build(*args, num_classes=num_classes, seed=1)
+    count = lambda variables: sum(v.shape.num_elements() for v in variables)
+    self.assertEqual(count(_kernels(model)), num_kernel_weights)
+    self.assertEqual(count(model.trainable_variables), num_weights)
+    self.assertEqual(model.output_shape, (None, num_classes))
+
+  @parameterized.named_parameters(
+      ('resnet18', models.resnet, (18,)),
+      ('resnet34', models.resnet, (34,)),
+      ('vgg11_light', models.vgg11_light, ()),
+  )
+  def test_gradients_of_a_step_are_finite(self, build, args):
+    model = build(*args, seed=1)
+    features = np.random.RandomState(0).normal(size=[4, 32, 32, 3])
+    with tf.GradientTape() as tape:
+      logits = model(features.astype(np.float32), training=True)
+      loss = tf.reduce_mean(tf.square(logits - 1.0))
+    for gradient in tape.gradient(loss, model.trainable_variables):
+      self.assertTrue(np.all(np.isfinite(gradient)))
+    self.assertEqual(logits.shape, [4, 10])
+
+  def test_strides_pad_both_sides(self):
+    # A stride of 2 halves 32 pixels three times.
+    heights = {
+        layer.output_shape[1]
+        for layer in models.resnet(18).layers
+        if isinstance(layer, tf.keras.layers.Conv2D)
+    }
+    self.assertEqual(heights, {32, 16, 8, 4})
+
+  def test_refuses_another_depth(self):
+    with self.assertRaisesRegex(ValueError, 'depth must be 18 or 34, got 50'):
+      models.resnet(50)
+
+
 if __name__ == '__main__':
   tf.test.main()

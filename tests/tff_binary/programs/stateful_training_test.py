@@ -1,0 +1,93 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Tests of training with clients that keep a state."""
+
+import pathlib
+import tempfile
+from unittest import mock
+
+import numpy as np
+import tensorflow as tf
+
+from tests.tff_binary import tiny
+from tff_binary import learning
+from tff_binary.programs import checkpoints
+from tff_binary.programs import training
+
+_TIMES = ('round_seconds', 'eval_seconds')
+
+
+class _Killed(Exception):
+  pass
+
+
+def _train(output_dir):
+  return training.train(
+      tiny.batch_norm_model,
+      [tiny.arrays(n, seed=n) for n in (20, 9, 1, 0)],
+      test=tiny.arrays(30, seed=99),
+      algorithm='fedbif',
+      local_training=learning.LocalTraining(batch_size=8),
+      rounds=3,
+      clients_per_round=2,
+      output_dir=str(output_dir),
+      progress=False,
+  )
+
+
+def _client_states(path):
+  """Returns the arrays of all files, by client."""
+  states = {}
+  for file in (path / 'client_states').iterdir():
+    with np.load(file) as arrays:
+      client_id = int(file.name.split('.')[0])
+      assert client_id not in states, file
+      states[client_id] = [arrays[name] for name in arrays.files]
+  return states
+
+
+class StatefulTrainingTest(tf.test.TestCase):
+
+  def test_killed_and_resumed_run_equals_an_uninterrupted_one(self):
+    folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    whole = _train(folder / 'whole')
+
+    save = checkpoints.Checkpoints.save
+
+    def save_or_die(saved, state, round_num):
+      # The clients' new states are on disk, the server's is not.
+      if round_num == 2:
+        raise _Killed()
+      save(saved, state, round_num)
+
+    path = folder / 'killed'
+    with mock.patch.object(checkpoints.Checkpoints, 'save', save_or_die):
+      with self.assertRaises(_Killed):
+        _train(path)
+    resumed = _train(path)
+    self.assertEqual(
+        resumed.summary['weights_sha256'], whole.summary['weights_sha256']
+    )
+    for row, expected in zip(resumed.history, whole.history):
+      for name in row.keys() - set(_TIMES):
+        self.assertEqual(row[name], expected[name])
+    states = _client_states(path)
+    self.assertEqual(states.keys(), _client_states(folder / 'whole').keys())
+    for client_id, expected in _client_states(folder / 'whole').items():
+      for array, other in zip(states[client_id], expected):
+        self.assertAllEqual(array, other)
+
+
+if __name__ == '__main__':
+  tf.test.main()
