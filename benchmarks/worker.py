@@ -86,7 +86,7 @@ _TASKS = {
 }
 
 
-def _build(task, loop):
+def build(task, loop):
   """Returns a process and its clients' data sets."""
   build_model, shape, num_classes, num_clients, num_examples, batch = (
       _TASKS[task]
@@ -158,7 +158,7 @@ def _cpp_worker():
 
 
 @contextlib.contextmanager
-def _context(address):
+def create_context(address):
   """Yields TFF's context for the worker at an address."""
   channel = grpc.insecure_channel(
       address,
@@ -186,7 +186,7 @@ def _context(address):
     )
 
 
-class _Rounds:
+class Rounds:
   """A process on one worker; every call is a round."""
 
   def __init__(self, process, clients, context):
@@ -245,14 +245,14 @@ def main():
   rows = []
   with contextlib.ExitStack() as stack:
     contexts = {
-        name: stack.enter_context(_context(stack.enter_context(start())))
+        name: stack.enter_context(create_context(stack.enter_context(start())))
         for name, start in workers.items()
     }
     for task in args.only:
       for loop in args.loops:
-        process, clients = _build(task, loop)
+        process, clients = build(task, loop)
         rounds = {
-            name: _Rounds(process, clients, context)
+            name: Rounds(process, clients, context)
             for name, context in contexts.items()
         }
         seconds = timing.alternate(rounds, args)
