@@ -142,9 +142,12 @@ _DOWNLINK_BITS = flags.DEFINE_integer(
     'downlink_bits',
     32,
     'Bits of a kernel entry on its way to the clients: 32, or 2 to 16 for'
-    ' stochastically rounded codes, with --algorithm=fedavg and fedbat.',
-    2,
-    32,
+    ' stochastically rounded codes; not for fedbif, whose downlink has --bits.',
+)
+flags.register_validator(
+    'downlink_bits',
+    lambda bits: 2 <= bits <= 16 or bits == 32,
+    message='it must be 32 or in the range [2, 16]',
 )
 _COMPUTE_DTYPE = flags.DEFINE_enum(
     'compute_dtype',
@@ -281,6 +284,11 @@ def main(argv):
       }
   )
   runtime = cli.read_runtime()
+  if _DOWNLINK_BITS.value < 32 and hyperparameters.HAS_OWN_DOWNLINK:
+    raise cli.UsageError(
+        f'--downlink_bits={_DOWNLINK_BITS.value} is not for'
+        f' --algorithm={_ALGORITHM.value}, which has a downlink of its own'
+    )
   if _CLIENTS_PER_ROUND.value > _NUM_CLIENTS.value:
     raise cli.UsageError(
         f'--clients_per_round must be in [1, {_NUM_CLIENTS.value}], the number'

@@ -235,6 +235,7 @@ class CommandLineTest(parameterized.TestCase):
       ('--algorithm=x', '--algorithm=x: .*fedavg'),
       ('--round=3', "Unknown command line flag 'round'.*rounds"),
       ('--flagfile=/missing.flags', '/missing.flags'),
+      ('--downlink_bits=20', r'it must be 32 or in the range \[2, 16\]'),
       ('x', "all arguments are flags, got 'x'"),
   )
   def test_answers_by_one_line(self, argument, message):
@@ -282,6 +283,22 @@ class CommandLineTest(parameterized.TestCase):
       )
       self.assertEqual(values['rounds'], 100)
       self.assertEqual(values['local_epochs'], 10)
+
+  def test_flagfiles_of_fedbif_differ_in_what_their_names_say(self):
+    folder = pathlib.Path(train.__file__).parent / 'flagfiles' / 'fedbif'
+    partitions = {'iid': None, 'dir05': 0.5, 'dir01': 0.1}
+    for file in sorted(folder.glob('*.flags')):
+      with flagsaver.flagsaver():
+        flags.FLAGS(['train', f'--flagfile={file}'])
+        values = {f: flags.FLAGS[f].value for f in flags.FLAGS}
+        train._read_hyperparameters()
+        train._read_partition_options()
+      algorithm, partition, *_ = file.stem.split('_')
+      self.assertEqual(values['algorithm'], algorithm)
+      self.assertEqual(values['dirichlet_beta'], partitions[partition])
+      self.assertEqual(values['kernel_initializer'], 'kaiming')
+      self.assertEqual(values['clients_per_round'], values['num_clients'])
+      self.assertEqual(values['rounds'], 40)
 
 
 if __name__ == '__main__':

@@ -26,6 +26,8 @@ _LATER_CODE = 'a copy of later code, by a third party'
 class FedBiF(registry.Hyperparameters):
   """Hyper-parameters of FedBiF-A/B."""
 
+  HAS_OWN_DOWNLINK = True
+
   bits: int = registry.hyperparameter(
       4,
       'bits B of a code, which is what a weight takes on its way down',

@@ -19,7 +19,7 @@ imported, so that programs offer every hyper-parameter as a flag at once.
 
 import dataclasses
 import numbers
-from typing import Any, Callable, Optional
+from typing import Any, Callable, ClassVar, Optional
 
 # NumPy's scalars are numbers as well.
 _NUMBERS = {float: numbers.Real, int: numbers.Integral}
@@ -61,9 +61,15 @@ def hyperparameter(
 class Hyperparameters:
   """Base class: checks every field against its type and range.
 
+  Attributes:
+    HAS_OWN_DOWNLINK: Whether the method decides how weights are sent to the
+      clients, and so takes no `downlink_bits`.
+
   Raises:
     ValueError: If a value is outside its range, naming both.
   """
+
+  HAS_OWN_DOWNLINK: ClassVar[bool] = False
 
   def __post_init__(self):
     for field in dataclasses.fields(self):
