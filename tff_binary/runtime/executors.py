@@ -525,7 +525,8 @@ class _AtOne(_Value):
     return self._lane.compute(self._references[self._lane])
 
   def _send(self, lane):
-    return lane.create_value(lambda wait: wait(self._proto))
+    proto = self._proto  # Asked for before the lane waits for it.
+    return lane.create_value(lambda wait: wait(proto))
 
   def fetch(self):
     return self._proto.result

@@ -250,7 +250,7 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
       ('no_clients', dict(clients=[]), 'number of clients .* got 0'),
       ('evaluate_every', dict(evaluate_every=0), 'evaluate_every .* got 0'),
       ('seed', dict(seed=-1), r'seed must be .* in \[0, 2147483647\], got -1'),
-      ('context', dict(context='remote'), "context must be .* got 'remote'"),
+      ('runtime', dict(runtime='local'), "runtime must be a .* got 'local'"),
       ('algorithm', dict(algorithm='fed'), "algorithm must be .* got 'fed'"),
       (
           'hyperparameter',

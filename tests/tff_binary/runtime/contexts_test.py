@@ -27,6 +27,7 @@ from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
+import grpc
 import numpy as np
 import psutil
 import tensorflow as tf
@@ -35,6 +36,7 @@ import tensorflow_federated as tff
 from tests.tff_binary.runtime import worker_processes
 from tff_binary import runtime
 from tff_binary.runtime import contexts
+from tff_binary.runtime import worker
 
 _ROOT = pathlib.Path(__file__).resolve().parents[3]
 
@@ -367,6 +369,79 @@ class RemoteTest(parameterized.TestCase):
         with mock.patch.object(contexts, '_CONNECT_SECONDS', 0.5):
           with self._context():
             pass
+
+
+class EncryptionTest(absltest.TestCase):
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.folder = cls.enterClassContext(tempfile.TemporaryDirectory())
+    for name in ('authority', 'stranger'):
+      _make_certificate(cls.folder, name)
+    for name in ('worker', 'client'):
+      _make_certificate(cls.folder, name, 'authority')
+    files = [
+        pathlib.Path(cls.folder, name).read_bytes()
+        for name in ('worker.key', 'worker.pem', 'authority.pem')
+    ]
+    server = worker.start(
+        '127.0.0.1:0',
+        credentials=grpc.ssl_server_credentials(
+            [tuple(files[:2])], files[2], require_client_auth=True
+        ),
+    )
+    cls.addClassCleanup(server.stop)
+    cls.workers = [server.address]
+
+  def _context(self, client='client', authority='authority'):
+    return runtime.execution_context(
+        runtime.Runtime(
+            'remote',
+            workers=self.workers,
+            certificate=f'{self.folder}/{client}.pem',
+            private_key=f'{self.folder}/{client}.key',
+            worker_authority=f'{self.folder}/{authority}.pem',
+        )
+    )
+
+  def test_client_with_certificate_is_served(self):
+    with self._context():
+      self.assertAlmostEqual(_sum_of_small([0.25, 0.5]), 0.75)
+
+  def test_strangers_are_refused(self):
+    with mock.patch.object(contexts, '_CONNECT_SECONDS', 0.5):
+      for context in (
+          self._context(client='stranger'),
+          self._context(authority='stranger'),
+          runtime.execution_context(
+              runtime.Runtime('remote', workers=self.workers)
+          ),
+      ):
+        with self.assertRaisesRegex(
+            runtime.WorkerError, f'{self.workers[0]} cannot be reached'
+        ):
+          with context:
+            pass
+
+
+def _make_certificate(folder, name, authority=None):
+  """Makes name.key and name.pem, signed by an authority or by itself."""
+  signer = []
+  if authority is not None:
+    signer = ['-CA', f'{authority}.pem', '-CAkey', f'{authority}.key']
+    signer += ['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
+  subprocess.run(
+      [
+          *('openssl', 'req', '-x509', *signer, '-days', '1', '-nodes'),
+          *('-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'),
+          *('-subj', f'/CN={name}', '-keyout', f'{name}.key'),
+          *('-out', f'{name}.pem'),
+      ],
+      cwd=folder,
+      check=True,
+      capture_output=True,
+  )
 
 
 if __name__ == '__main__':
