@@ -82,6 +82,12 @@ class FedBiF(registry.Hyperparameters):
       'make the most significant bit a sign; with active_bits=1 only',
       source='section 4.3',
   )
+  learn_step_size: bool = registry.hyperparameter(
+      False,
+      'train step sizes too and send one for each kernel; without it they are'
+      ' those of the server',
+      source='section 6; Esser et al., ICLR 2020',
+  )
   weighting: str = registry.hyperparameter(
       'uniform',
       'how much a client counts: as any other, or by its examples',
@@ -149,6 +155,7 @@ def build_fedbif(model_fn, *, hyperparameters=FedBiF(), seed=0, **kwargs):
         gradient=h.gradient,
         magnitudes=h.magnitudes,
         has_sign_bit=h.sign_bit,
+        learn_step_size=h.learn_step_size,
     )
 
   def build_distributor(weights_type, is_compressed):

@@ -13,6 +13,8 @@
 # limitations under the License.
 """FedBiF's training of some bits of one quantized kernel."""
 
+import collections
+
 import numpy as np
 import tensorflow as tf
 
@@ -45,9 +47,15 @@ class BitFreezing(weight_layer.WeightLayer):
   *   The literal derivative of the kernel by virtual bit i is `alpha * 2**i`
       (`'chain'`); that code takes it to be 1 (`'identity'`).
 
+  With `learn_step_size`, which the paper leaves to future work, clients train
+  alpha too and send it beside the bits, in float32. Its gradient is that of the
+  kernel, the sum over the codes, times `1 / sqrt(n (2**(B - 1) - 1))` for n
+  weights, as in Esser et al., "Learned Step Size Quantization", ICLR 2020.
+
   Attributes:
     virtual_bits: The active virtual bits, a trainable variable of shape `[A,
       *s]` for a kernel of shape `s`.
+    step_size: alpha, a trainable scalar if it is learned.
   """
 
   def __init__(
@@ -59,6 +67,7 @@ class BitFreezing(weight_layer.WeightLayer):
       gradient='chain',
       magnitudes='kaiming',
       has_sign_bit=False,
+      learn_step_size=False,
       **kwargs,
   ):
     """Initializes the layer; the values are checked by `FedBiF`.
@@ -72,6 +81,7 @@ class BitFreezing(weight_layer.WeightLayer):
       gradient: `'chain'` or `'identity'`.
       magnitudes: `'kaiming'` or `'uniform'`, how new magnitudes are drawn.
       has_sign_bit: Whether the most significant bit is a sign.
+      learn_step_size: Whether alpha is trained.
       **kwargs: Keyword arguments of `tf.keras.layers.Layer`.
     """
     super().__init__(dtype='float32', **kwargs)
@@ -82,6 +92,7 @@ class BitFreezing(weight_layer.WeightLayer):
     self._is_chain = gradient == 'chain'
     self._is_kaiming = magnitudes == 'kaiming'
     self._has_sign_bit = has_sign_bit
+    self._learns_step_size = learn_step_size
 
   def build(self, kernel_shape):
     kernel_shape = tf.TensorShape(kernel_shape)
@@ -97,6 +108,8 @@ class BitFreezing(weight_layer.WeightLayer):
     self._active = add('active', [self._active_bits], 'int32')
     self._slopes = add('slopes', active_shape)
     self._frozen = add('frozen', kernel_shape)
+    if self._learns_step_size:
+      self.step_size = add('step_size', (), trainable=True)
     if self._inherit:
       self._magnitudes = add('magnitudes', [self._bits] + kernel_shape)
     super().build(kernel_shape)
@@ -127,6 +140,8 @@ class BitFreezing(weight_layer.WeightLayer):
     self._active.assign(active)
     self._frozen.assign(frozen)
     self._slopes.assign(slopes)
+    if self._learns_step_size:
+      self.step_size.assign(kernel['step_size'])
     virtual_bits = bit_planes.inherit(magnitudes, bits)
     self.virtual_bits.assign(tf.gather(virtual_bits, tf.maximum(active, 0)))
 
@@ -137,12 +152,19 @@ class BitFreezing(weight_layer.WeightLayer):
     del step
 
   def call(self, kernel, seed):
-    del kernel, seed  # Known since `receive`; nothing is drawn.
+    del seed  # Nothing is drawn.
     if self._is_chain:
       planes = self._slopes * bit_planes.step(self.virtual_bits)
     else:
       planes = bit_planes.scaled_step(self.virtual_bits, self._slopes)
-    return self._frozen + tf.reduce_sum(planes, axis=0)
+    effective = self._frozen + tf.reduce_sum(planes, axis=0)
+    if not self._learns_step_size:
+      return effective
+    largest_code = 2 ** (self._bits - 1) - 1
+    num_codes = max(self._kernel_shape.num_elements(), 1) * largest_code
+    step_size = _scale_gradient(self.step_size, num_codes**-0.5)
+    # `frozen` and the slopes are multiples of the step size that was received.
+    return effective * tf.math.divide_no_nan(step_size, kernel['step_size'])
 
   def _is_used(self):
     """Returns which of the A slots hold a bit, bool of shape `[A, 1, ...]`."""
@@ -152,7 +174,12 @@ class BitFreezing(weight_layer.WeightLayer):
   def update(self, kernel, seed):
     del kernel, seed
     signs = 2.0 * bit_planes.step(self.virtual_bits) - 1.0
-    return tf.where(self._is_used(), signs, tf.zeros_like(signs))
+    signs = tf.where(self._is_used(), signs, tf.zeros_like(signs))
+    if not self._learns_step_size:
+      return signs
+    return collections.OrderedDict(
+        signs=signs, step_size=self.step_size.read_value()
+    )
 
   def state(self):
     if not self._inherit:
@@ -167,3 +194,8 @@ class BitFreezing(weight_layer.WeightLayer):
     return tf.gather(
         sources, tf.where(is_frozen, slot + tf.range(self._bits), slot)
     )
+
+
+def _scale_gradient(x, factor):
+  """Returns `x`, whose gradient is multiplied by `factor`."""
+  return tf.stop_gradient(x * (1.0 - factor)) + x * factor

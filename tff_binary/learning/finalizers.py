@@ -14,7 +14,7 @@
 """Applies an aggregated update to both halves of the model weights."""
 
 import collections
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Optional
 
 import numpy as np
@@ -122,6 +122,10 @@ def build_bit_freezing_finalizer(
   of FedBiF, is a real kernel. The broadcast codes are derived anew by the
   distributor's quantizer.
 
+  With learned step sizes the server takes the mean step size of the clients for
+  all of them, which is equation 6 up to the covariance, over the clients, of
+  step size and bits.
+
   A server optimizer takes its step from the broadcast kernel towards that one,
   and reaches it with the default. All else is as with
   `build_model_update_finalizer`.
@@ -129,8 +133,8 @@ def build_bit_freezing_finalizer(
   Args:
     weights_type: A `tff.Type` of `tff.learning.models.ModelWeights`.
     aggregate_type: The type of the aggregate `<trainable, non_trainable>`: for
-      a compressed tensor of shape `s`, `BitFreezing`'s upload of shape `[A,
-      *s]`.
+      a compressed tensor of shape `s`, `BitFreezing`'s upload: signs of shape
+      `[A, *s]`, or `<signs, step_size>`.
     is_compressed: One bool for each trainable tensor.
     quantizer: The quantizer of the distributor, whose rounds count from 0 too.
     select: The selector of the clients' `BitFreezing` layers.
@@ -167,8 +171,14 @@ def build_bit_freezing_finalizer(
             bits, quantized['step_size'], active, quantizer.has_sign_bit
         )
         kernel = quantizer.dequantize(quantized)
+        learned = None
+        if isinstance(mean, Mapping):
+          mean, learned = mean['signs'], mean['step_size']
         mean_bits = (mean + 1.0) / 2.0
-        mean = frozen + tf.reduce_sum(slopes * mean_bits, axis=0) - kernel
+        mean = frozen + tf.reduce_sum(slopes * mean_bits, axis=0)
+        if learned is not None:
+          mean *= tf.math.divide_no_nan(learned, quantized['step_size'])
+        mean -= kernel
       broadcast.append(kernel)
       update.append(mean)
     return (

@@ -245,7 +245,9 @@ def build_client_update(
     is_finite = tf.reduce_all(
         [
             tf.reduce_all(tf.math.is_finite(x))
-            for x in local_variables + trainable + non_trainable
+            for x in tf.nest.flatten(
+                [local_variables, trainable, non_trainable]
+            )
         ]
     )
     has_trained = tf.logical_and(is_finite, num_examples > 0)

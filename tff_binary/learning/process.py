@@ -167,7 +167,11 @@ def build_learning_process(
   ).result.member
   aggregator = aggregators.ModelUpdateFactory(
       trainable=wrap_aggregator(
-          aggregators.PackedMeanFactory(codec, compressed, seed=seed)
+          aggregators.PackedMeanFactory(
+              codec,
+              _packed_tensors(client_result_type.update.trainable, compressed),
+              seed=seed,
+          )
       ),
       non_trainable=aggregators.PackedMeanFactory(
           wire.Float32Codec(), is_compressed=lambda spec: False
@@ -189,6 +193,19 @@ def build_learning_process(
           weights_type, client_result_type.update, compressed, server_optimizer
       ),
   )
+
+
+def _packed_tensors(update_type, compressed):
+  """Returns one bool for each tensor of the trainable half of an update.
+
+  What a weight layer sends is a tensor for the codec, or a structure of it and
+  further tensors, which travel in float32.
+  """
+  packed = []
+  for entry_type, c in zip(update_type, compressed):
+    specs = tff.types.type_to_tf_tensor_specs(entry_type)
+    packed += [c] + [False] * (len(tf.nest.flatten(specs)) - 1)
+  return packed
 
 
 def _check_downlink_bits(downlink_bits, build_distributor):

@@ -110,6 +110,21 @@ class FedBiFTest(tf.test.TestCase, parameterized.TestCase):
     for both, x, y in zip(together, first, second):
       self.assertAllClose(both, shares[0] * x + shares[1] * y, atol=1e-6)
 
+  def test_a_learned_step_size_is_the_client_s(self):
+    (before, after), rows, _ = _run(_build(learn_step_size=True), ids=(0,))
+    for i, sent in _broadcast(before).items():
+      # Multiples of a step size that is not the one that was sent.
+      levels = np.unique(np.abs(after[i]))
+      step_size = min(levels[levels > 1e-6])
+      multiples = after[i] / step_size
+      self.assertAllClose(multiples, np.round(multiples), atol=1e-3)
+      self.assertNotAllClose(step_size, sent['step_size'], rtol=1e-6)
+    self.assertAllClose(
+        rows[0]['uplink_bytes'],
+        # Bits, step sizes and biases of both layers, and the client's weight.
+        (4 + 2) + 2 * 4 + 4 * (5 + 3) + 4,
+    )
+
   def test_largest_weight_never_grows(self):
     weights, _, _ = _run(_build(), num_rounds=8)
     for i in _KERNELS:

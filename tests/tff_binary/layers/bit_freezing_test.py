@@ -167,6 +167,25 @@ class BitFreezingTest(tf.test.TestCase, parameterized.TestCase):
     layer.virtual_bits.assign(-layer.virtual_bits)
     self.assertAllEqual(layer(received, None), [[-0.75, 0.75, 0.0]])
 
+  def test_learned_step_size(self):
+    layer, _ = _layer(learn_step_size=True)
+    kernel = rounding.decode(_CODES, _STEP_SIZE, 4)
+    upstream = tf.constant(np.random.RandomState(4).randn(6, 5), tf.float32)
+    with tf.GradientTape() as tape:
+      effective = layer(_received(), None)
+    self.assertAllClose(effective, kernel)
+    gradient = tape.gradient(effective, layer.step_size, upstream)
+    self.assertAllClose(
+        gradient,
+        tf.reduce_sum(upstream * kernel) / _STEP_SIZE / np.sqrt(30 * 7),
+        rtol=1e-5,
+    )
+    layer.step_size.assign(2.0 * _STEP_SIZE)
+    self.assertAllClose(layer(_received(), None), 2.0 * kernel)
+    sent = layer.update(_received(), None)
+    self.assertAllEqual(sent['step_size'], 2.0 * _STEP_SIZE)
+    self.assertAllEqual(sent['signs'][0], 2 * (_CODES >> 3 & 1) - 1)
+
 
 if __name__ == '__main__':
   tf.test.main()
