@@ -34,6 +34,7 @@ import psutil
 from launchers import cli
 from launchers import train
 from tests.launchers import processes
+from tests.tff_binary.runtime import worker_processes
 from tff_binary import algorithms
 from tff_binary.programs import metrics
 from tff_binary.programs import run_folder
@@ -165,6 +166,17 @@ class TrainTest(parameterized.TestCase):
     # These do not change the result, and a finished run is not repeated.
     _main(output_dir=str(self.path), rounds=1, max_concurrent_clients=1, rho=6)
 
+  def test_resumes_on_other_workers_to_the_same_bits(self):
+    _main(output_dir=str(self.path / 'moved'), rounds=1)
+    with worker_processes.cpp_workers(2) as workers:
+      _main(
+          output_dir=str(self.path / 'moved'), runtime='remote', workers=workers
+      )
+    _main(output_dir=str(self.path / 'local'))
+    self.assertEqual(
+        _outcome(self.path / 'moved'), _outcome(self.path / 'local')
+    )
+
   def test_default_folder_tells_runs_apart(self):
     with mock.patch.object(training, 'train', side_effect=NameError) as called:
       with self.assertRaises(NameError):
@@ -214,6 +226,12 @@ class TrainTest(parameterized.TestCase):
           r'^--train_examples must be .* got 1000000$',
       ),
       (
+          'flag_of_another_runtime',
+          dict(devices=['GPU:0']),
+          '^--devices is for the runtime device, not for local; got',
+      ),
+      ('workers', dict(runtime='remote'), '^--workers must be at least one'),
+      (
           'partition',
           dict(partition='labels', labels_per_client=11),
           r'^--labels_per_client must be .* got 11$',
@@ -242,6 +260,16 @@ class CommandLineTest(parameterized.TestCase):
     status, out, err = processes.run('train', argument)
     self.assertEqual((status, out, err.count('\n')), (2, '', 1), err)
     self.assertRegex(err, message)
+
+  def test_unreachable_worker_is_one_line(self):
+    folder = self.enter_context(tempfile.TemporaryDirectory())
+    status, out, err = processes.run(
+        'train',
+        *('--task=digits', '--algorithm=fedavg', f'--output_dir={folder}'),
+        *('--runtime=remote', '--workers=localhost:1'),
+    )
+    self.assertEqual((status, out, err.count('\n')), (1, '', 1), err)
+    self.assertRegex(err, 'the worker localhost:1 cannot be reached')
 
   def test_checks_flags_before_it_imports_tensorflow(self):
     program = 'import sys, launchers.train; print("tensorflow" in sys.modules)'
