@@ -18,7 +18,6 @@ import dataclasses
 import tff_binary
 from tff_binary.algorithms import registry
 
-_PAPER = 'FedBiF (anonymous, under review)'
 _LATER_CODE = 'a copy of later code, by a third party'
 
 
@@ -64,11 +63,11 @@ class FedBiF(registry.Hyperparameters):
       source='section 3.2',
   )
   gradient: str = registry.hyperparameter(
-      'chain',
-      'derivative of a weight by its virtual bit i: chain, alpha 2^i;'
-      ' identity, 1',
-      choices=('chain', 'identity'),
-      source=f'section 3.1; identity: {_LATER_CODE}',
+      'identity',
+      'derivative of a weight by its virtual bit i: identity, 1, with which bits'
+      ' flip often enough to keep up with FedAvg; chain, alpha 2^i',
+      choices=('identity', 'chain'),
+      source=f'identity: {_LATER_CODE}; chain: section 3.1, literally',
   )
   magnitudes: str = registry.hyperparameter(
       'kaiming',

@@ -64,7 +64,7 @@ class BitFreezing(weight_layer.WeightLayer):
       active_bits,
       select,
       inherit=True,
-      gradient='chain',
+      gradient='identity',
       magnitudes='kaiming',
       has_sign_bit=False,
       learn_step_size=False,
@@ -78,7 +78,7 @@ class BitFreezing(weight_layer.WeightLayer):
       select: A function from a round number, an int32 scalar, to the numbers of
         the active bits, int32 of shape `[A]`, see `ops.bit_planes`.
       inherit: Whether a client's magnitudes last from round to round.
-      gradient: `'chain'` or `'identity'`.
+      gradient: `'identity'` or `'chain'`.
       magnitudes: `'kaiming'` or `'uniform'`, how new magnitudes are drawn.
       has_sign_bit: Whether the most significant bit is a sign.
       learn_step_size: Whether alpha is trained.

@@ -98,7 +98,7 @@ class FedBiFTest(tf.test.TestCase, parameterized.TestCase):
       ({}, [0.5, 0.5]),
       ({'active_bits': 3}, [0.5, 0.5]),
       ({'sign_bit': True, 'weighting': 'examples'}, [12 / 17, 5 / 17]),
-      ({'inherit': False, 'gradient': 'identity'}, [0.5, 0.5]),
+      ({'inherit': False, 'gradient': 'chain'}, [0.5, 0.5]),
   )
   def test_server_takes_the_mean_of_the_clients_models(self, options, shares):
     # Alone in a round, a client's own decoded model is the result.
