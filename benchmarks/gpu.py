@@ -67,8 +67,8 @@ __main__.main(sys.argv[3:])
 """
 
 _PLACED = re.compile(
-    r'\b(VarHandleOp|Conv2D\w*|MatMul|MakeIterator|IteratorGetNext\w*'
-    r'|Optional\w+|\w*Dataset\w*)\)?: \(?\S*device:([CG]PU:\d+)'
+    r'\((VarHandleOp|Conv2D\w*|MatMul|MakeIterator|IteratorGetNext\w*'
+    r'|Optional\w+|\w*Dataset\w*)\): \S*device:([CG]PU:\d+)'
 )
 
 

@@ -19,7 +19,9 @@ TensorFlow that is installed. In this process:
   with worker.start(devices=['GPU:0']) as server:
     channel = grpc.insecure_channel(server.address)
 
-or as a process, here or elsewhere: `python -m tff_binary.runtime.worker --help`.
+or as a process, here or on another machine:
+
+  python -m tff_binary.runtime.worker --help
 """
 
 import importlib

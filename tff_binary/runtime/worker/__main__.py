@@ -45,7 +45,7 @@ def _parse_args(argv):
   )
   where = parser.add_mutually_exclusive_group(required=True)
   where.add_argument('--port', type=int, help='0 for any free port')
-  where.add_argument('--socket', help='path of a Unix socket, instead of a port')
+  where.add_argument('--socket', help='path of a Unix socket')
   parser.add_argument(
       '--host', default='127.0.0.1', help='address to bind (%(default)s)'
   )
@@ -87,7 +87,8 @@ def _parse_args(argv):
     parser.error(f'--port must be in [0, 65535], got {args.port}')
   if args.clients_per_device is not None and args.clients_per_device < 1:
     parser.error(
-        f'--clients_per_device must be at least 1, got {args.clients_per_device}'
+        '--clients_per_device must be at least 1, got'
+        f' {args.clients_per_device}'
     )
   if not 1 <= args.max_message_megabytes <= 2047:
     parser.error(
@@ -132,7 +133,7 @@ def _exit_with_parent():
   """Has this process killed when its parent ends."""
   parent = os.getppid()
   ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-  if os.getppid() != parent or parent == 1:
+  if os.getppid() != parent:
     sys.exit('the process that started this worker has ended')
 
 
@@ -158,14 +159,16 @@ def main(argv=None):
     _exit_with_parent()
   # At once, whatever is being computed: nothing here outlives the process.
   for number in (signal.SIGTERM, signal.SIGINT):
-    signal.signal(number, lambda *_: os._exit(0))  # pylint: disable=protected-access
+    # pylint: disable-next=protected-access
+    signal.signal(number, lambda *_: os._exit(0))
   os.umask(0o077)  # A --socket is for this user alone.
   # The line that is printed below is all that standard output is for.
   output = os.fdopen(os.dup(1), 'w')
   os.dup2(2, 1)
 
-  import tensorflow as tf  # pylint: disable=g-import-not-at-top
-  from tff_binary.runtime.worker import server  # pylint: disable=g-import-not-at-top
+  # pylint: disable=g-import-not-at-top
+  import tensorflow as tf
+  from tff_binary.runtime.worker import server
 
   # TFF has optimized the graphs. It would be done again for every function.
   tf.config.optimizer.set_experimental_options({'disable_meta_optimizer': True})

@@ -25,7 +25,8 @@ PATH = pathlib.Path(__file__).parent / 'executor.binpb'
 
 def installed_descriptors():
   """Returns the serialized `FileDescriptorSet` of the installed TFF."""
-  from tensorflow_federated.proto.v0 import executor_pb2  # pylint: disable=g-import-not-at-top
+  # pylint: disable-next=g-import-not-at-top
+  from tensorflow_federated.proto.v0 import executor_pb2
 
   files = {}
 

@@ -15,6 +15,7 @@
 
 import collections
 import contextlib
+import functools
 import hashlib
 import threading
 import weakref
@@ -159,50 +160,55 @@ class TensorFlowFunction:
     if not computed:
       return
     fetches = [self._result.names[i] for i in computed]
-    is_sequence = [self._result.element_types[i] is not None for i in computed]
-    keep_tables = any(is_sequence) and graph.has_tables(graph_def)
+    is_dataset = [self._result.element_types[i] is not None for i in computed]
     used, tables = graph.prepare(
-        graph_def, feeds, fetches, tensorflow.initialize_op, keep_tables
+        graph_def,
+        feeds,
+        fetches,
+        tensorflow.initialize_op,
+        keep_tables=any(is_dataset) and graph.has_tables(graph_def),
     )
-    used = [name for name in feeds if name in used]
-    self._inputs = [feeds[name] for name in used]
     self._lock = threading.Lock() if tables else contextlib.nullcontext()
-
-    def call(*args):
-      input_map = dict(zip(used, args))
-      with tf.device(graph.CPU):
-        for name, i in zip(used, self._inputs):
-          if self._parameter.element_types[i] is not None:
-              input_map[name] = sequences.deserialize(input_map[name])
-      tensors = tf.graph_util.import_graph_def(
-          graph_def, input_map, [*fetches, *tables], name='computation'
-      )
-      with tf.device(graph.CPU):
-        results = [
-            sequences.serialize(tensor) if is_sequence_ else tensor
-            for tensor, is_sequence_ in zip(tensors, is_sequence)
-        ]
-        with tf.control_dependencies(results):
-          destroyed = [
-              tf.raw_ops.DestroyResourceOp(resource=table)
-              for table in tensors[len(fetches) :]
-          ]
-      with tf.control_dependencies(destroyed):
-        return [tf.identity(t) for t in results] if destroyed else results
-
+    self._inputs = [i for name, i in feeds.items() if name in used]
     # Only its name is used, but it must stay alive.
     self._concrete = tf.compat.v1.wrap_function(
-        call,
+        functools.partial(
+            self._run_graph, graph_def, fetches, is_dataset, tables
+        ),
         [tf.TensorSpec(None, self._parameter.dtypes[i]) for i in self._inputs],
         name='leaf',
     )
     self._name = self._concrete.name.decode()
-    self._num_outputs = len(computed)
+    self._num_outputs = len(fetches)
     weakref.finalize(
         self,
         _remove_functions,
         [f.signature.name for f in graph_def.library.function],
     )
+
+  def _run_graph(self, graph_def, fetches, is_dataset, tables, *inputs):
+    """Returns the graph's results, data sets as graphs."""
+    input_map = {}
+    for i, tensor in zip(self._inputs, inputs):
+      if self._parameter.element_types[i] is not None:
+        tensor = sequences.deserialize(tensor)
+      input_map[self._parameter.names[i]] = tensor
+    tensors = tf.graph_util.import_graph_def(
+        graph_def, input_map, [*fetches, *tables], name='computation'
+    )
+    results = [
+        sequences.serialize(tensor) if is_dataset_ else tensor
+        for tensor, is_dataset_ in zip(tensors, is_dataset)
+    ]
+    if not tables:
+      return results
+    with tf.control_dependencies(results):
+      destroyed = [
+          tf.raw_ops.DestroyResourceOp(resource=table)
+          for table in tensors[len(fetches) :]
+      ]
+    with tf.control_dependencies(destroyed):
+      return [tf.identity(result) for result in results]
 
   def __call__(self, argument):
     tensors = []

@@ -63,7 +63,8 @@ def _dataset_options():
   options = tf.data.Options()
   options.autotune.enabled = False
   options.experimental_optimization.apply_default_optimizations = False
-  return options._to_proto().SerializeToString()  # pylint: disable=protected-access
+  # pylint: disable-next=protected-access
+  return options._to_proto().SerializeToString()
 
 
 def prepare(graph_def, feeds, fetches, initialize_op='', keep_tables=False):

@@ -30,7 +30,9 @@ _PACKAGE = 'tensorflow_federated.v0'
 
 
 def _load():
-  files = descriptor_pb2.FileDescriptorSet.FromString(descriptors.PATH.read_bytes())
+  files = descriptor_pb2.FileDescriptorSet.FromString(
+      descriptors.PATH.read_bytes()
+  )
   pool = descriptor_pool.DescriptorPool()
   for file in files.file:
     pool.Add(file)

@@ -38,16 +38,18 @@ class MappedSequence:
 
 def serialize(variant):
   """Returns the graph of a data set, a string scalar."""
-  return tf.raw_ops.DatasetToGraphV2(
-      input_dataset=variant,
-      external_state_policy=0,
-      strip_device_assignment=True,
-  )
+  with tf.device(graph.CPU):
+    return tf.raw_ops.DatasetToGraphV2(
+        input_dataset=variant,
+        external_state_policy=0,
+        strip_device_assignment=True,
+    )
 
 
 def deserialize(graph_):
   """Returns the variant of a data set that is at its start."""
-  return tf.raw_ops.DatasetFromGraph(graph_def=graph_)
+  with tf.device(graph.CPU):
+    return tf.raw_ops.DatasetFromGraph(graph_def=graph_)
 
 
 def elements(sequence):

@@ -26,8 +26,6 @@ from tff_binary.runtime.worker import service
 # too few threads, those that dispose of values would wait too.
 _NUM_RPC_THREADS = 64
 
-_MEGABYTE = 2**20
-
 
 class Server:
   """A worker that listens.
@@ -97,11 +95,12 @@ def start(
   if address is None:
     folder = tempfile.TemporaryDirectory(prefix='tff_binary_')
     address = f'unix:{folder.name}/worker.sock'
+  max_bytes = max_message_megabytes * 2**20
   server = grpc.server(
       futures.ThreadPoolExecutor(_NUM_RPC_THREADS),
       options=[
-          ('grpc.max_receive_message_length', max_message_megabytes * _MEGABYTE),
-          ('grpc.max_send_message_length', max_message_megabytes * _MEGABYTE),
+          ('grpc.max_receive_message_length', max_bytes),
+          ('grpc.max_send_message_length', max_bytes),
           # Two workers on one port would share the calls between them.
           ('grpc.so_reuseport', 0),
       ],
