@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""What all launchers share: flags of the runtime, errors, signals, quiet."""
+"""What all launchers do at their edges: errors in one line, signals, quiet."""
 
 import contextlib
 import gc
@@ -27,92 +27,6 @@ from absl import flags
 from tff_binary.programs import logs
 from tff_binary.programs import run_folder
 from tff_binary.runtime import errors
-from tff_binary.runtime import settings
-
-_DEFAULTS = settings.Runtime()
-
-_RUNTIME = flags.DEFINE_enum(
-    'runtime',
-    _DEFAULTS.kind,
-    settings.KINDS,
-    "Where clients are trained: local, TFF's C++ worker on this machine's CPU;"
-    " device, this package's worker on this machine's GPUs; remote, --workers.",
-)
-_MAX_CONCURRENT_CLIENTS = flags.DEFINE_integer(
-    'max_concurrent_clients',
-    None,
-    'Of --runtime=local: clients trained at the same time; the number of cores'
-    ' if unset.',
-    1,
-)
-_DEVICES = flags.DEFINE_list(
-    'devices',
-    [],
-    'Of --runtime=device: what to train on, such as GPU:0,GPU:1; all GPUs or, if'
-    ' there is none, the CPU if unset.',
-)
-_CLIENTS_PER_DEVICE = flags.DEFINE_integer(
-    'clients_per_device',
-    None,
-    'Of --runtime=device: clients trained on a device at the same time.',
-    1,
-)
-_WORKERS = flags.DEFINE_list(
-    'workers',
-    [],
-    'Of --runtime=remote: the addresses host:port,host:port,... of workers that'
-    ' run already.',
-)
-_ALLOW_LOST_WORKERS = flags.DEFINE_boolean(
-    'allow_lost_workers',
-    False,
-    'Of --runtime=remote: goes on without workers that stay away.',
-)
-_WORKER_DEADLINE = flags.DEFINE_float(
-    'worker_deadline',
-    _DEFAULTS.worker_deadline,
-    'For how many seconds, > 0, a worker may be silent before it is given up.',
-)
-_CERTIFICATE = flags.DEFINE_string(
-    'certificate',
-    None,
-    "Of --runtime=remote: the file of this client's certificate (PEM).",
-)
-_PRIVATE_KEY = flags.DEFINE_string(
-    'private_key', None, "Of --runtime=remote: the file of its private key."
-)
-_WORKER_AUTHORITY = flags.DEFINE_string(
-    'worker_authority',
-    None,
-    "Of --runtime=remote: the file of the certificate of the workers' authority.",
-)
-_INSECURE = flags.DEFINE_boolean(
-    'insecure',
-    False,
-    'Of --runtime=remote: reaches workers on other machines unencrypted.',
-)
-
-_OPTIONS = (
-    _MAX_CONCURRENT_CLIENTS,
-    _DEVICES,
-    _CLIENTS_PER_DEVICE,
-    _WORKERS,
-    _ALLOW_LOST_WORKERS,
-    _WORKER_DEADLINE,
-    _CERTIFICATE,
-    _PRIVATE_KEY,
-    _WORKER_AUTHORITY,
-    _INSECURE,
-)
-RUNTIME_FLAGS = (_RUNTIME.name, *(flag.name for flag in _OPTIONS))
-
-
-def read_runtime():
-  """Returns the `Runtime` that the flags ask for."""
-  with errors_named_by_flags():
-    return settings.Runtime(
-        _RUNTIME.value, **{flag.name: flag.value for flag in _OPTIONS}
-    )
 
 
 class UsageError(Exception):
@@ -124,7 +38,8 @@ def run(main):
 
   What the user can mend is answered by one line instead of a traceback: exit
   status 2 for a command line that cannot be right, 1 for a folder or a worker
-  that cannot be used. Ctrl-C and SIGTERM end the process in order, with 130 and 143.
+  that cannot be used. Ctrl-C and SIGTERM end the process in order, with 130 and
+  143.
 
   Args:
     main: A function of the arguments that are not flags.

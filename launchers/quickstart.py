@@ -23,8 +23,11 @@ import statistics
 from absl import flags
 
 from launchers import cli
+from launchers import runtime_flags
 from tff_binary import algorithms
 from tff_binary.programs import curves
+
+flags.adopt_module_key_flags(runtime_flags)
 
 _OUTPUT_DIR = flags.DEFINE_string(
     'output_dir',
@@ -40,7 +43,7 @@ _ROW = '{:<8}' + 6 * '{:>17}'
 def main(argv):
   if len(argv) > 1:
     raise cli.UsageError(f'all arguments are flags, got {argv[1]!r}')
-  runtime = cli.read_runtime()
+  runtime = runtime_flags.read()
   with cli.quiet_imports():
     # pylint: disable=g-import-not-at-top
     import tasks

@@ -28,7 +28,10 @@ import os
 from absl import flags
 
 from launchers import cli
+from launchers import runtime_flags
 from tff_binary import algorithms
+
+flags.adopt_module_key_flags(runtime_flags)
 
 _TASK = flags.DEFINE_string(
     'task', 'fmnist', 'Data and model: cifar10, digits, fmnist.'
@@ -174,7 +177,7 @@ _OUTPUT_DIR = flags.DEFINE_string(
 # Where computations run, and which files are read and written, does not change
 # the result.
 _MAY_CHANGE = (
-    *cli.RUNTIME_FLAGS,
+    *runtime_flags.NAMES,
     'cache_dir',
     'data_dir',
     'output_dir',
@@ -283,7 +286,7 @@ def main(argv):
           'dirichlet_beta': partition_options.get('dirichlet_beta', 0.3),
       }
   )
-  runtime = cli.read_runtime()
+  runtime = runtime_flags.read()
   if _DOWNLINK_BITS.value < 32 and hyperparameters.HAS_OWN_DOWNLINK:
     raise cli.UsageError(
         f'--downlink_bits={_DOWNLINK_BITS.value} is not for'
@@ -395,7 +398,7 @@ def _flag_values(hyperparameters, partition_options):
   }
   return {
       **values,
-      **{name: flags.FLAGS[name].value for name in cli.RUNTIME_FLAGS},
+      **{name: flags.FLAGS[name].value for name in runtime_flags.NAMES},
       **partition_options,
       **dataclasses.asdict(hyperparameters),
   }

@@ -266,7 +266,7 @@ class CommandLineTest(parameterized.TestCase):
     status, out, err = processes.run(
         'train',
         *('--task=digits', '--algorithm=fedavg', f'--output_dir={folder}'),
-        *('--runtime=remote', '--workers=localhost:1'),
+        *('--runtime=remote', '--workers=localhost:1', '--worker_deadline=1'),
     )
     self.assertEqual((status, out, err.count('\n')), (1, '', 1), err)
     self.assertRegex(err, 'the worker localhost:1 cannot be reached')

@@ -52,7 +52,6 @@ _MAX_LOSSES = 3
 
 # A worker that imports TensorFlow on a busy machine takes long.
 _START_SECONDS = 120
-_CONNECT_SECONDS = 10
 
 
 @contextlib.contextmanager
@@ -206,7 +205,8 @@ class _RemoteWorker:
     )
 
   def start(self):
-    self.connection.wait_until_ready(_CONNECT_SECONDS)
+    # It may have been started along with this program.
+    self.connection.wait_until_ready(self._deadline)
 
   def recover(self, lost):
     away = time.monotonic() - lost.since
@@ -296,7 +296,7 @@ class _InProcessWorker:
         'the worker in this process',
         self._runtime.worker_deadline,
     )
-    self.connection.wait_until_ready(_CONNECT_SECONDS)
+    self.connection.wait_until_ready(_START_SECONDS)
 
   def recover(self, lost):
     raise lost

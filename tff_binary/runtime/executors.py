@@ -374,7 +374,7 @@ class _Lane:
     return self.connection.watch(future)
 
   def _create(self, method, get_arguments):
-    """Makes a value by a call of the service, whose arguments may not be there."""
+    """Makes a value by a call, whose arguments may not be there yet."""
     request_type = getattr(executor_pb2, f'{method}Request')
 
     def create():
@@ -454,7 +454,8 @@ class _Given(_Value):
 
   def _send(self, lane):
     proto = self._proto
-    if _is_at_clients(self.type_signature) and not proto.federated.type.all_equal:
+    type_signature = self.type_signature
+    if _is_at_clients(type_signature) and not type_signature.all_equal:
       proto = executor_pb2.Value(
           federated=executor_pb2.Value.Federated(
               type=proto.federated.type,
@@ -479,7 +480,10 @@ class _Struct(_Value):
     """Initializes the struct from pairs of a name, or None, and a value."""
     super().__init__(
         tff.StructType(
-            [(n, v.type_signature) if n else v.type_signature for n, v in elements]
+            [
+                (name, value.type_signature) if name else value.type_signature
+                for name, value in elements
+            ]
         )
     )
     self._elements = elements

@@ -101,6 +101,5 @@ class Process:
     if self._log_path is None:
       return '; name a log_path to keep its output'
     log = pathlib.Path(self._log_path).read_text(errors='replace')
-    return '\n'.join(
-        [f'; the end of {self._log_path}:', *log.splitlines()[-_LOG_TAIL_LINES:]]
-    )
+    lines = log.splitlines()[-_LOG_TAIL_LINES:]
+    return '\n'.join([f'; the end of {self._log_path}:', *lines])

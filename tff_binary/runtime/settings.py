@@ -23,6 +23,8 @@ from typing import Optional
 
 KINDS = ('local', 'device', 'remote')
 
+_ADDRESS = r'unix:/.+|[^\s:/,]+:\d+|\[[0-9a-fA-F:]+\]:\d+'
+
 # The options of each kind; the others' are refused.
 _OPTIONS = {
     'local': ('max_concurrent_clients',),
@@ -126,7 +128,7 @@ class Runtime:
           ' none'
       )
     for address in self.workers:
-      if not re.fullmatch(r'unix:/.+|[^\s:/,]+:\d+|\[[0-9a-fA-F:]+\]:\d+', address):
+      if not re.fullmatch(_ADDRESS, address):
         raise ValueError(f'workers must be host:port, got {address!r}')
       if self.workers.count(address) > 1:
         raise ValueError(f'workers must differ, got {address!r} twice')

@@ -366,9 +366,8 @@ class RemoteTest(parameterized.TestCase):
           runtime.WorkerError,
           f'the worker {self.workers[-1]} cannot be reached for 0.5 seconds',
       ):
-        with mock.patch.object(contexts, '_CONNECT_SECONDS', 0.5):
-          with self._context():
-            pass
+        with self._context(worker_deadline=0.5):
+          pass
 
 
 class EncryptionTest(absltest.TestCase):
@@ -394,7 +393,7 @@ class EncryptionTest(absltest.TestCase):
     cls.addClassCleanup(server.stop)
     cls.workers = [server.address]
 
-  def _context(self, client='client', authority='authority'):
+  def _context(self, client='client', authority='authority', **kwargs):
     return runtime.execution_context(
         runtime.Runtime(
             'remote',
@@ -402,6 +401,7 @@ class EncryptionTest(absltest.TestCase):
             certificate=f'{self.folder}/{client}.pem',
             private_key=f'{self.folder}/{client}.key',
             worker_authority=f'{self.folder}/{authority}.pem',
+            **kwargs,
         )
     )
 
@@ -410,19 +410,20 @@ class EncryptionTest(absltest.TestCase):
       self.assertAlmostEqual(_sum_of_small([0.25, 0.5]), 0.75)
 
   def test_strangers_are_refused(self):
-    with mock.patch.object(contexts, '_CONNECT_SECONDS', 0.5):
-      for context in (
-          self._context(client='stranger'),
-          self._context(authority='stranger'),
-          runtime.execution_context(
-              runtime.Runtime('remote', workers=self.workers)
-          ),
+    for context in (
+        self._context(client='stranger', worker_deadline=0.5),
+        self._context(authority='stranger', worker_deadline=0.5),
+        runtime.execution_context(
+            runtime.Runtime(
+                'remote', workers=self.workers, worker_deadline=0.5
+            )
+        ),
+    ):
+      with self.assertRaisesRegex(
+          runtime.WorkerError, f'{self.workers[0]} cannot be reached'
       ):
-        with self.assertRaisesRegex(
-            runtime.WorkerError, f'{self.workers[0]} cannot be reached'
-        ):
-          with context:
-            pass
+        with context:
+          pass
 
 
 def _make_certificate(folder, name, authority=None):

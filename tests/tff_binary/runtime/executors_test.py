@@ -98,9 +98,7 @@ class SpreadTest(parameterized.TestCase):
         for _ in range(_MAX_WORKERS)
     ]
 
-  @parameterized.product(
-      kind=['cpp', 'device'], algorithm=['fedavg', 'fedbat']
-  )
+  @parameterized.parameters(('cpp', 'fedavg'), ('device', 'fedbat'))
   def test_number_and_order_of_workers_change_no_bit(self, kind, algorithm):
     workers = getattr(self, kind)
     process = _build(algorithm)
