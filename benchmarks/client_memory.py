@@ -96,7 +96,7 @@ def _measure(name, num_layers, width):
       learning.LocalTraining(local_epochs=2, batch_size=_BATCH_SIZE),
       seed=0,
   )
-  client_update(tf.constant(0), weights, data.get_single_element())
+  client_update(tf.constant(0), weights, data.get_single_element(), ())
   peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
   print(before, peak, 4 * num_layers * width**2)
 

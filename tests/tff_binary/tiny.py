@@ -167,6 +167,7 @@ class EagerClient:
             lambda x: tf.TensorSpec(x.shape, x.dtype), self.weights
         ),
         spec,
+        (),
     )
 
   def train(self, dataset, round_num=0):
@@ -175,6 +176,7 @@ class EagerClient:
         tf.constant(round_num),
         tf.nest.map_structure(tf.constant, self.weights),
         dataset.get_single_element(),
+        (),
     )[:3]
     return tf.nest.map_structure(lambda x: x.numpy(), outputs)
 

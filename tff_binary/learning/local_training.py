@@ -103,8 +103,8 @@ def build_client_update(
   Returns:
     A `tf.function` of the round number (int32 scalar), what the client receives
     (`tff.learning.models.ModelWeights`; for a variable with a layer, what the
-    layer takes), a client's data `<features, labels, client_id>` and, if a
-    layer keeps any, the client's state. It returns the update `<trainable,
+    layer takes), a client's data `<features, labels, client_id>` and the
+    client's state, `()` if no layer keeps any. It returns the update `<trainable,
     non_trainable>`, the client's number of examples (float32, 0 for a client
     that cannot be used), its unfinalized metrics and its new state.
   """
@@ -180,7 +180,7 @@ def build_client_update(
       variable.assign(value)
 
   @tf.function
-  def client_update(round_num, weights, data, client_state=()):
+  def client_update(round_num, weights, data, client_state):
     model.reset_metrics()
     num_examples = tf.shape(data['labels'])[0]
     batch_size = local_training.batch_size
