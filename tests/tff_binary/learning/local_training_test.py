@@ -24,6 +24,7 @@ from tests.tff_binary import tiny
 from tff_binary import layers
 from tff_binary import learning
 from tff_binary.learning import local_training
+from tff_binary.ops import seeds
 
 _Binarization = layers.LearnableBinarization
 
@@ -146,6 +147,28 @@ def _recorded(batches):
     return features
 
   return preprocess
+
+
+class AugmentationTest(tf.test.TestCase):
+
+  def test_every_step_changes_its_batch_by_a_seed_of_its_own(self):
+    drawn = []
+
+    def augment(features, seed):
+      tf.py_function(lambda s: drawn.append(tuple(s.numpy())), [seed], [])
+      return features + seeds.uniform([tf.shape(features)[0], 1], seed)
+
+    client, plain = (
+        tiny.EagerClient(local_epochs=2, batch_size=4, augment_fn=augment_fn)
+        for augment_fn in (augment, None)
+    )
+    update = client.kernel_updates(tiny.client(10))
+    self.assertLen(set(drawn), 6)
+    tf.nest.map_structure(
+        self.assertAllEqual, update, client.kernel_updates(tiny.client(10))
+    )
+    self.assertEqual(drawn[6:], drawn[:6])
+    self.assertNotAllClose(update[0], plain.kernel_updates(tiny.client(10))[0])
 
 
 class FullPrecisionTest(tf.test.TestCase, parameterized.TestCase):
