@@ -124,7 +124,8 @@ class TensorFlowFunction:
 
   The graph is imported once. Threads may call it at the same time, each under
   the `tf.device` that it wants: operations run there unless the graph says
-  otherwise.
+  otherwise. A stateful random operation with a seed goes on from call to call,
+  so what it draws depends on the order of the calls; stateless ones do not.
   """
 
   def __init__(self, computation):
@@ -152,7 +153,9 @@ class TensorFlowFunction:
       # A computation may bind one tensor to several places.
       for i, name in enumerate(self._parameter.names):
         feeds.setdefault(name, i)
-    sources = [graph.source(graph_def, name) for name in self._result.names]
+    sources = [
+        graph.source(graph_def, feeds, name) for name in self._result.names
+    ]
     # What is only passed on needs no call.
     self._passed = [feeds.get(source) for source in sources]
     computed = [i for i, fed in enumerate(self._passed) if fed is None]
@@ -166,7 +169,7 @@ class TensorFlowFunction:
         feeds,
         fetches,
         tensorflow.initialize_op,
-        keep_tables=any(is_dataset) and graph.has_tables(graph_def),
+        keep_tables=any(is_dataset) and bool(graph.tables(graph_def)),
     )
     self._lock = threading.Lock() if tables else contextlib.nullcontext()
     self._inputs = [i for name, i in feeds.items() if name in used]

@@ -93,14 +93,12 @@ def prepare(graph_def, feeds, fetches, initialize_op='', keep_tables=False):
   if _replace_dataset_reductions(graph_def):
     # Tracing has put the new functions into the runtime's library.
     _rename_functions(graph_def)
-  tables = []
   for node in _all_nodes(graph_def):
     if node.op == 'VarHandleOp':
       node.attr['shared_name'].s = _ANONYMOUS_VARIABLE.encode()
       node.attr['container'].s = b''
     elif keep_tables and node.op in _ANONYMOUS_TABLES:
       node.attr['shared_name'].s = f'{node.name}_{next(_suffixes)}'.encode()
-      tables.append(with_output(node.name))
     elif node.op in _ANONYMOUS_TABLES:
       node.op = _ANONYMOUS_TABLES[node.op]
       for attribute in _SHARING_ATTRIBUTES:
@@ -108,21 +106,30 @@ def prepare(graph_def, feeds, fetches, initialize_op='', keep_tables=False):
     elif _ON_CPU.fullmatch(node.op):
       node.device = CPU
   used = {with_output(i) for node in graph_def.node for i in node.input}
-  return used.union(fetches).intersection(feeds), tables
+  return used.union(fetches).intersection(feeds), tables(graph_def)
 
 
-def has_tables(graph_def):
-  """Whether a graph makes lookup tables."""
-  return any(node.op in _ANONYMOUS_TABLES for node in graph_def.node)
+def tables(graph_def):
+  """Returns the handles of the tables that a graph names, as a list."""
+  return [
+      with_output(node.name)
+      for node in graph_def.node
+      if node.op in _ANONYMOUS_TABLES
+  ]
 
 
-def source(graph_def, fetch):
-  """Follows identities from a tensor upwards; returns the first one's name."""
+def source(graph_def, feeds, fetch):
+  """Follows identities up to a feed or to what computes; returns its name."""
   nodes = {node.name: node for node in graph_def.node}
   while True:
     fetch = with_output(fetch)
     node = nodes.get(_node_name(fetch))
-    if node is None or node.op != 'Identity' or len(node.input) != 1:
+    if (
+        fetch in feeds
+        or node is None
+        or node.op != 'Identity'
+        or len(node.input) != 1
+    ):
       return fetch
     fetch = node.input[0]
 

@@ -13,6 +13,7 @@
 # limitations under the License.
 """Tests of whole TFF computations on the worker."""
 
+import collections
 import contextlib
 import os
 import pathlib
@@ -320,6 +321,120 @@ class WorkerTest(parameterized.TestCase):
     self.assertEqual(
         squares(list(range(100))), [i * i for i in range(100)]
     )
+
+  def test_aggregate_folds_from_zero_in_client_order_and_never_merges(self):
+    @tff.tensorflow.computation
+    def zero():
+      return '0'
+
+    @tff.tensorflow.computation(np.str_, np.int32)
+    def accumulate(total, value):
+      return tf.strings.join([total, tf.strings.as_string(value)], ',')
+
+    @tff.tensorflow.computation(np.str_, np.str_)
+    def merge(a, b):
+      return tf.strings.join([a, b], ' merged ')
+
+    @tff.tensorflow.computation(np.str_)
+    def report(total):
+      return tf.strings.join(['<', total, '>'])
+
+    @tff.federated_computation(tff.FederatedType(np.int32, tff.CLIENTS))
+    def join(values):
+      return tff.federated_aggregate(values, zero(), accumulate, merge, report)
+
+    numbers = list(range(1, 40))
+    expected = '<' + ','.join(map(str, [0, *numbers])) + '>'
+    self.assertEqual(join(numbers), expected.encode())
+
+  def test_clients_select_slices_of_a_server_value(self):
+    @tff.tensorflow.computation(tff.TensorType(np.int32, [3]), np.int32)
+    def take(values, key):
+      return tf.gather(values, key)
+
+    @tff.tensorflow.computation(tff.SequenceType(np.int32))
+    def total(slices):
+      return slices.reduce(np.int32(0), lambda x, y: x * 10 + y)
+
+    @tff.tensorflow.computation
+    def max_key():
+      return np.int32(3)
+
+    @tff.federated_computation(
+        tff.FederatedType(tff.TensorType(np.int32, [2]), tff.CLIENTS),
+        tff.FederatedType(tff.TensorType(np.int32, [3]), tff.SERVER),
+    )
+    def select(keys, values):
+      key = tff.federated_value(max_key(), tff.SERVER)
+      return tff.federated_map(
+          total, tff.federated_select(keys, key, values, take)
+      )
+
+    keys = [np.array(k, np.int32) for k in ([0, 2], [2, 1], [1, 1])]
+    self.assertEqual(select(keys, np.array([4, 5, 6], np.int32)), [46, 65, 55])
+
+  def test_sequences_are_mapped_and_reduced(self):
+    element = tff.StructType([('b', np.int32), ('a', np.int32)])
+
+    @tff.tensorflow.computation(element)
+    def difference(x):
+      return x['b'] * 10 - x['a']
+
+    @tff.tensorflow.computation(np.int32, np.int32)
+    def add(x, y):
+      return x + y
+
+    @tff.federated_computation(tff.SequenceType(element))
+    def total(sequence):
+      return tff.sequence_reduce(
+          tff.sequence_map(difference, sequence), 0, add
+      )
+
+    dataset = tf.data.Dataset.from_tensor_slices(
+        collections.OrderedDict(
+            b=np.array([1, 2], np.int32), a=np.array([3, 4], np.int32)
+        )
+    )
+    self.assertEqual(total(dataset), (10 - 3) + (20 - 4))
+
+  def test_datasets_of_clients_go_in_and_out(self):
+    element = collections.OrderedDict(b=np.int64, a=np.str_)
+
+    @tff.tensorflow.computation(tff.SequenceType(element))
+    def head(dataset):
+      return dataset.take(2), ()
+
+    @tff.federated_computation(
+        tff.FederatedType(tff.SequenceType(element), tff.CLIENTS)
+    )
+    def heads(datasets):
+      return tff.federated_map(head, datasets)
+
+    dataset = tf.data.Dataset.range(5).map(
+        lambda i: collections.OrderedDict(b=i, a=tf.strings.as_string(i))
+    )
+    for taken, empty in heads([dataset] * 2):
+      self.assertEqual(empty, ())
+      self.assertEqual(
+          list(taken.as_numpy_iterator()),
+          [dict(b=0, a=b'0'), dict(b=1, a=b'1')],
+      )
+
+  def test_values_are_made_at_clients_and_server(self):
+    @tff.tensorflow.computation
+    def seven():
+      return 7
+
+    @tff.federated_computation
+    def make():
+      return (
+          tff.federated_eval(seven, tff.SERVER),
+          tff.federated_sum(tff.federated_eval(seven, tff.CLIENTS)),
+          tff.federated_value((), tff.SERVER),
+      )
+
+    # Without an argument there are no clients.
+    self.assertEqual(tuple(make()), (7, 0, ()))
 
   def test_no_clients(self):
     @tff.federated_computation(tff.FederatedType(np.int32, tff.CLIENTS))
