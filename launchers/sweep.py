@@ -124,7 +124,7 @@ def main(argv):
   for row in (_COLUMNS, ['---'] * len(_COLUMNS), *rows):
     print('|', ' | '.join(row), '|')
   if failed:
-    raise cli.UsageError(f'not finished: {", ".join(failed)}')
+    sys.exit(f'not finished: {", ".join(failed)}')
 
 
 if __name__ == '__main__':

@@ -1,0 +1,70 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Tests of launchers.sweep."""
+
+import pathlib
+import tempfile
+
+from absl.testing import absltest
+
+from tests.launchers import processes
+
+_FLAGS = """
+--task=digits
+--algorithm=fedavg
+--rounds=1
+--local_epochs=1
+--num_clients=2
+--clients_per_round=2
+"""
+
+
+class SweepTest(absltest.TestCase):
+
+  def setUp(self):
+    super().setUp()
+    folder = self.enter_context(tempfile.TemporaryDirectory())
+    self.path = pathlib.Path(folder)
+
+  def _sweep(self, *arguments):
+    return processes.run(
+        'sweep', f'--output_dir={self.path / "runs"}', *map(str, arguments)
+    )
+
+  def test_runs_every_flagfile_and_goes_on_after_a_failure(self):
+    bad, good = self.path / 'bad.flags', self.path / 'good.flags'
+    bad.write_text('--task=missing')
+    good.write_text(_FLAGS)
+    status, out, err = self._sweep(bad, good)
+    self.assertEqual(status, 1, err)
+    self.assertRegex(err, 'not finished: .*bad_seed1\n$')
+    self.assertRegex(out, r'\| good \| 1 \| \d+\.\d\d \|.* 32\.0000 \|')
+    self.assertNotIn('| bad |', out)
+    # What is done stays in the table, without another run.
+    again = self._sweep('--table_only', bad, good)
+    self.assertEqual(again[0], 0, again)
+    self.assertEqual(again[1].splitlines(), out.splitlines()[-3:])
+
+  def test_answers_errors_by_one_line(self):
+    for arguments, message in (
+        ([], 'at least one flagfile'),
+        (['/missing.flags'], '/missing.flags is not an existing file'),
+    ):
+      status, out, err = self._sweep(*arguments)
+      self.assertEqual((status, out, err.count('\n')), (2, '', 1), err)
+      self.assertIn(message, err)
+
+
+if __name__ == '__main__':
+  absltest.main()
