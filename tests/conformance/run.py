@@ -23,11 +23,12 @@ the address of one that runs. It exits with status 1 if a test that passes with
 `cpp` does not pass with another, or, without `cpp`, if any test fails.
 
 Every module runs in a process of its own, in which TFF believes that it starts
-its own worker.
+its own worker. The last module needs 24 GB of memory that nobody else uses.
 """
 
 import argparse
 import contextlib
+import gc
 import importlib.util
 import json
 import os
@@ -38,6 +39,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import weakref
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -156,6 +158,7 @@ def _run_in_this_process(tff_source, module, address):
   import tensorflow as tf
   import tensorflow_federated as tff
   from tensorflow_federated import python as tff_python
+  from tensorflow_federated.proto.v0 import executor_pb2
   from tensorflow_federated.python.core.impl.executor_stacks import executor_factory
 
   sources = pathlib.Path(tff_source) / 'tensorflow_federated' / 'python'
@@ -189,6 +192,12 @@ def _run_in_this_process(tff_source, module, address):
           stub, stream_structs=stream_structs
       )
       executor.set_cardinalities(cardinalities)
+      # Each test would have a worker of its own, which ends with it.
+      weakref.finalize(
+          executor,
+          stub.dispose_executor,
+          executor_pb2.DisposeExecutorRequest(executor=executor._executor_id),
+      )
       return executor
 
     return tff.framework.ResourceManagingExecutorFactory(create_executor)
@@ -204,6 +213,10 @@ def _run_in_this_process(tff_source, module, address):
     def startTest(self, test):
       super().startTest(test)
       self.outcomes[test.id()] = 'passed'
+
+    def stopTest(self, test):
+      super().stopTest(test)
+      gc.collect()
 
     def addError(self, test, err):
       super().addError(test, err)
