@@ -16,9 +16,9 @@
   python -m benchmarks.quantized_model runs/fedavg runs/fedbif --task=fmnist
 
 The control for FedBiF's sparsity: stochastic rounding to a few bits makes zeros
-of any model's small weights. The kernels of each run's final model are quantized
-as FedBiF's server does it before a broadcast (equations 1, 2 and 5), with
-several seeds, and the model is evaluated. 32 bits is the model as it is.
+of any model's small weights. The kernels of each run's final model are
+quantized as FedBiF's server does it before a broadcast (equations 1, 2 and 5),
+with several seeds, and the model is evaluated. 32 bits is the model as it is.
 """
 
 import argparse

@@ -35,7 +35,7 @@ from launchers import cli
 _OUTPUT_DIR = flags.DEFINE_string(
     'output_dir', 'runs/sweep', 'The folder of the runs.'
 )
-_SEEDS = flags.DEFINE_list('seeds', ['1'], 'The seeds, each for every flagfile.')
+_SEEDS = flags.DEFINE_list('seeds', ['1'], 'Seeds, each for every flagfile.')
 _DATA_DIR = flags.DEFINE_string(
     'data_dir', None, 'See launchers.train; the downloads if unset.'
 )

@@ -81,8 +81,8 @@ def _check_archive(data, origin):
   digest = hashlib.sha256(data).hexdigest()
   if digest != _ARCHIVE_SHA256:
     raise ValueError(
-        f'{origin} is not the official {_ARCHIVE}: its SHA-256 is {digest}, must'
-        f' be {_ARCHIVE_SHA256}'
+        f'{origin} is not the official {_ARCHIVE}: its SHA-256 is {digest},'
+        f' must be {_ARCHIVE_SHA256}'
     )
 
 

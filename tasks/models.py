@@ -146,8 +146,8 @@ def resnet(
 
   A 3x3 convolution of stride 1 without pooling, four stages of basic blocks
   with 64, 128, 256 and 512 filters, global average pooling and a dense layer
-  with biases. ResNet-18 with 10 classes has 11,164,352 kernel weights, ResNet-34
-  with 100 classes 21,311,168.
+  with biases. ResNet-18 with 10 classes has 11,164,352 kernel weights,
+  ResNet-34 with 100 classes 21,311,168.
 
   Source: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016,
   with the shortcuts of option B; the widths from the traffic in FedBiF's table.

@@ -147,11 +147,11 @@ class Cifar10Test(tf.test.TestCase, parameterized.TestCase):
       cifar10.load_arrays(os.path.join(self.folder, 'missing'))
 
   def test_downloads_once(self):
-    response = lambda *args, **kwargs: io.BytesIO(self.archive)
-    with mock.patch.object(urllib.request, 'urlopen', side_effect=response) as m:
+    urlopen = mock.Mock(side_effect=lambda *_, **__: io.BytesIO(self.archive))
+    with mock.patch.object(urllib.request, 'urlopen', urlopen):
       for _ in range(2):
         self._assert_all_read(cifar10.load_arrays(cache_dir=self.folder))
-    m.assert_called_once()
+    urlopen.assert_called_once()
 
   def test_says_what_to_do_without_network(self):
     error = urllib.error.URLError('no network')

@@ -33,7 +33,12 @@ class RegistryTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(part.test_labels, whole.test_labels)
 
   @parameterized.named_parameters(
-      ('task', 'mnist', {}, "task must be one of cifar10, digits, fmnist, got 'mnist'"),
+      (
+          'task',
+          'mnist',
+          {},
+          "task must be one of cifar10, digits, fmnist, got 'mnist'",
+      ),
       (
           'initializer',
           'digits',

@@ -52,7 +52,7 @@ class FedBiF(registry.Hyperparameters):
   fixed_bit: int = registry.hyperparameter(
       2,
       'of selector=fixed: the highest trained bit, counted from the least'
-      ' significant, 0; the third bit of the paper is 2 or, from the top, B - 3',
+      ' significant, 0; the third bit of the paper is 2, or B - 3 from the top',
       minimum=0,
       maximum=7,
       source='section 4.3',
@@ -64,8 +64,8 @@ class FedBiF(registry.Hyperparameters):
   )
   gradient: str = registry.hyperparameter(
       'identity',
-      'derivative of a weight by its virtual bit i: identity, 1, with which bits'
-      ' flip often enough to keep up with FedAvg; chain, alpha 2^i',
+      'derivative of a weight by its virtual bit i: identity, 1, with which'
+      ' bits flip often enough to keep up with FedAvg; chain, alpha 2^i',
       choices=('identity', 'chain'),
       source=f'identity: {_LATER_CODE}; chain: section 3.1, literally',
   )

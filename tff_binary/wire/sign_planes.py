@@ -80,7 +80,8 @@ class SignPlanesCodec(codec.Codec):
       # A plane of zeros before another plane could not be told from it.
       is_zero = tf.math.cumprod(tf.cast(is_zero, tf.int32), reverse=True) > 0
     is_sign = tf.equal(tf.abs(planes), 1.0)
-    return tf.math.count_nonzero(tf.logical_not(tf.logical_or(is_sign, is_zero)))
+    is_on_grid = tf.logical_or(is_sign, is_zero)
+    return tf.math.count_nonzero(tf.logical_not(is_on_grid))
 
   def num_params(self, spec):
     return spec.shape[1:].num_elements()
