@@ -13,9 +13,12 @@
 # limitations under the License.
 """TFF's `ExecutorGroup` service."""
 
+import contextlib
 import functools
 import itertools
 import logging
+import threading
+import time
 import uuid
 
 import grpc
@@ -28,6 +31,9 @@ from tff_binary.runtime.worker import values
 
 # Functions are a few MB each; a learning process has about twenty.
 _MAX_FUNCTIONS = 256
+
+# The values of clients that are gone are kept for so long.
+_MAX_IDLE_SECONDS = 3600
 
 # A status message travels in a header of limited size.
 _MAX_ERROR_LENGTH = 3000
@@ -44,6 +50,27 @@ class _Executor:
     self.interpreter = interpreter
     self._values = {}
     self._ids = itertools.count()
+    self._num_calls = 0
+    self._last_call = time.monotonic()
+    self._lock = threading.Lock()
+
+  @contextlib.contextmanager
+  def call(self):
+    """Yields this executor, which is not idle meanwhile."""
+    with self._lock:
+      self._num_calls += 1
+    try:
+      yield self
+    finally:
+      with self._lock:
+        self._num_calls -= 1
+        self._last_call = time.monotonic()
+
+  @property
+  def idle_seconds(self):
+    """For how long there has been no call."""
+    with self._lock:
+      return 0 if self._num_calls else time.monotonic() - self._last_call
 
   def add(self, value):
     """Keeps a value; returns a reference to it."""
@@ -104,8 +131,9 @@ class ExecutorGroup:
     self._executors = {}
 
   def _executor(self, request):
+    """Returns a context manager of the executor that a request names."""
     try:
-      return self._executors[request.executor.id]
+      return self._executors[request.executor.id].call()
     except KeyError:
       raise _UnknownExecutorError(
           f'There is no executor {request.executor.id!r}.'
@@ -121,6 +149,9 @@ class ExecutorGroup:
       raise ValueError(
           f'The number of clients must be at least 0, got {num_clients}.'
       )
+    for key, executor in list(self._executors.items()):
+      if executor.idle_seconds > _MAX_IDLE_SECONDS:
+        self._executors.pop(key, None)
     # Unlike a number, unknown to a worker that was started again.
     key = uuid.uuid4().hex
     self._executors[key] = _Executor(
@@ -130,40 +161,40 @@ class ExecutorGroup:
 
   @_answers_errors
   def CreateValue(self, request):
-    executor = self._executor(request)
-    value = executor.interpreter.value(request.value)
-    return protocol.CreateValueResponse(value_ref=executor.add(value))
+    with self._executor(request) as executor:
+      value = executor.interpreter.value(request.value)
+      return protocol.CreateValueResponse(value_ref=executor.add(value))
 
   @_answers_errors
   def CreateCall(self, request):
-    executor = self._executor(request)
-    function = executor.get(request.function_ref)
-    argument = None
-    if request.HasField('argument_ref'):
-      argument = executor.get(request.argument_ref)
-    result = executor.interpreter.call(function, argument)
-    return protocol.CreateCallResponse(value_ref=executor.add(result))
+    with self._executor(request) as executor:
+      function = executor.get(request.function_ref)
+      argument = None
+      if request.HasField('argument_ref'):
+        argument = executor.get(request.argument_ref)
+      result = executor.interpreter.call(function, argument)
+      return protocol.CreateCallResponse(value_ref=executor.add(result))
 
   @_answers_errors
   def CreateStruct(self, request):
-    executor = self._executor(request)
-    struct = tuple(executor.get(e.value_ref) for e in request.element)
-    return protocol.CreateStructResponse(value_ref=executor.add(struct))
+    with self._executor(request) as executor:
+      struct = tuple(executor.get(e.value_ref) for e in request.element)
+      return protocol.CreateStructResponse(value_ref=executor.add(struct))
 
   @_answers_errors
   def CreateSelection(self, request):
-    executor = self._executor(request)
-    element = interpreter_lib.select(
-        executor.get(request.source_ref), request.index
-    )
-    return protocol.CreateSelectionResponse(value_ref=executor.add(element))
+    with self._executor(request) as executor:
+      element = interpreter_lib.select(
+          executor.get(request.source_ref), request.index
+      )
+      return protocol.CreateSelectionResponse(value_ref=executor.add(element))
 
   @_answers_errors
   def Compute(self, request):
-    executor = self._executor(request)
-    response = protocol.ComputeResponse()
-    values.to_message(executor.get(request.value_ref), response.value)
-    return response
+    with self._executor(request) as executor:
+      response = protocol.ComputeResponse()
+      values.to_message(executor.get(request.value_ref), response.value)
+      return response
 
   @_answers_errors
   def Dispose(self, request):

@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -29,6 +30,7 @@ import grpc
 
 from tff_binary.runtime import worker
 from tff_binary.runtime.worker import protocol
+from tff_binary.runtime.worker import service
 
 _ROOT = pathlib.Path(__file__).resolve().parents[4]
 _SERVICE = '/tensorflow_federated.v0.ExecutorGroup/'
@@ -171,6 +173,19 @@ class ServerTest(parameterized.TestCase):
     )
     with self.assertRaisesRegex(grpc.RpcError, 'There is no value'):
       _call(self._channel, 'Compute', compute)
+
+  def test_values_of_a_client_that_is_gone_are_not_kept_for_ever(self):
+    value = protocol.Value()
+    value.struct.SetInParent()
+    gone = _get_executor(self._channel)
+    with mock.patch.object(service, '_MAX_IDLE_SECONDS', 60):
+      _get_executor(self._channel)
+      self._create_value(value, gone)
+    with mock.patch.object(service, '_MAX_IDLE_SECONDS', 0):
+      there = _get_executor(self._channel)
+    self._create_value(value, there)
+    with self.assertRaisesRegex(grpc.RpcError, 'There is no executor'):
+      self._create_value(value, gone)
 
   def _assert_refused(self, code, call):
     with self.assertRaises(grpc.RpcError) as caught:
