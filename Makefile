@@ -14,12 +14,13 @@
 #
 # `make train` and `make test` need Python 3.9, 3.10 or 3.11 and the package
 # index, and do the rest themselves: they make .venv and install into it what
-# requirements.txt pins.
+# requirements.txt pins. The tests also need .venv-worker, a worker's environment
+# without TFF.
 
 SHELL := /bin/sh
 .SHELLFLAGS := -ec
 .ONESHELL:
-.PHONY: help train test setup lock clean
+.PHONY: help train test setup worker lock clean
 
 PYTHON ?=
 CANDIDATES := $(or $(PYTHON),python3.11 python3.10 python3.9 python3 python)
@@ -34,28 +35,36 @@ PROBE := import sys, importlib.util as util; \
 help:
 	@echo "make train   train FedAvg and FedBAT on scikit-learn's digits, compare them"
 	echo "make test    run the tests"
-	echo "make clean   remove .venv and what the tests and the build left behind"
+	echo "make worker  make .venv-worker, for workers on TensorFlow 2.20"
+	echo "make clean   remove both environments and what tests and builds leave"
 	echo "make lock    resolve requirements.txt anew (needs uv)"
 	echo "PYTHON=...   the Python 3.9, 3.10 or 3.11 that a new .venv is made from"
 
 train: setup
 	@.venv/bin/python -m launchers.quickstart
 
-test: setup
-	@.venv/bin/python -m pytest tests -q
+test: setup worker
+	@TFF_BINARY_WORKER_PYTHON=.venv-worker/bin/python .venv/bin/python -m pytest tests -q
 
-# The copy of requirements.txt in .venv says that make owns .venv, and, once it
-# is equal to the original, that the installation was completed.
 setup:
-	@fail() { echo "$$*" >&2; exit 1; }
-	lock=$$(cat requirements.txt)
-	if [ "$$lock" = "$$(cat .venv/requirements.txt 2>/dev/null)" ]; then
-	  .venv/bin/python -c "" 2>/dev/null \
-	    || fail ".venv is broken (its Python fails): 'make clean' removes it."
+	@$(call environment,.venv,requirements.txt)
+
+worker:
+	@$(call environment,.venv-worker,worker-requirements.txt)
+
+# Makes environment $(1) with what $(2) pins. The copy of $(2) in $(1) says that
+# make owns $(1), and, once it is equal to the original, that the installation
+# was completed.
+define environment
+	fail() { echo "$$*" >&2; exit 1; }
+	lock=$$(cat $(2))
+	if [ "$$lock" = "$$(cat $(1)/$(2) 2>/dev/null)" ]; then
+	  $(1)/bin/python -c "" 2>/dev/null \
+	    || fail "$(1) is broken (its Python fails): 'make clean' removes it."
 	  exit 0
 	fi
-	if [ -e .venv ] && [ ! -e .venv/requirements.txt ]; then
-	  fail ".venv was not made by make: move it away ('make clean' removes it)."
+	if [ -e $(1) ] && [ ! -e $(1)/$(2) ]; then
+	  fail "$(1) was not made by make: move it away ('make clean' removes it)."
 	fi
 	for python in $(CANDIDATES); do
 	  case $$("$$python" -c '$(PROBE)' 2>/dev/null) in
@@ -71,19 +80,20 @@ setup:
 	  fail "Python 3.9, 3.10 or 3.11 is needed; none of these is one:" \
 	    "$(CANDIDATES). Name one with PYTHON=..."
 	fi
-	echo "Setting up .venv with $$python (a minute or two) ..."
-	rm -rf .venv
-	mkdir .venv
-	touch .venv/requirements.txt
-	"$$python" -m venv .venv || fail "$$python could not make .venv."
-	pip=".venv/bin/python -m pip --disable-pip-version-check -qq install"
+	echo "Setting up $(1) with $$python (a minute or two) ..."
+	rm -rf $(1)
+	mkdir $(1)
+	touch $(1)/$(2)
+	"$$python" -m venv $(1) || fail "$$python could not make $(1)."
+	pip="$(1)/bin/python -m pip --disable-pip-version-check -qq install"
 	# Older ones do not know the platform tag of TFF's wheel.
 	$$pip "pip>=20.3" \
-	  && $$pip --no-deps --only-binary :all: -r requirements.txt \
+	  && $$pip --no-deps --only-binary :all: -r $(2) \
 	  && $$pip --no-deps --no-build-isolation -e . \
-	  || fail "Could not install requirements.txt. It takes the package index and" \
+	  || fail "Could not install $(2). It takes the package index and" \
 	    "Linux on x86_64."
-	cp requirements.txt .venv/requirements.txt
+	cp $(2) $(1)/$(2)
+endef
 
 # Keeps the leading comment. The markers that pyproject.toml adds to every line
 # go: on another machine pip then fails instead of installing nothing.
@@ -101,5 +111,5 @@ lock:
 	rm requirements.txt.lock
 
 clean:
-	@rm -rf .venv .pytest_cache build dist *.egg-info
+	@rm -rf .venv .venv-worker .pytest_cache build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -55,7 +55,9 @@ _TRACED = (
 )
 
 # Left alone by a search through all files: not committed.
-_NOT_COMMITTED = ('.git', '.venv', '.pytest_cache', '__pycache__', 'runs')
+_NOT_COMMITTED = (
+    '.git', '.venv', '.venv-worker', '.pytest_cache', '__pycache__', 'runs',
+)
 
 
 def _sources(*folders):
