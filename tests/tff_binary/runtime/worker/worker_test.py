@@ -226,15 +226,14 @@ class SameAsCppTest(parameterized.TestCase):
       self._assert_same_as_cpp()
 
   def test_bits_do_not_depend_on_the_number_of_threads(self):
-    results = {name: [] for name in self._rounds}
+    results = {'FedBAT': [], 'FedAvg of TFF': []}
     for clients_per_device in (1, 3):
       with worker_context(
           devices=('CPU:0',), clients_per_device=clients_per_device
       ):
-        for name, args in self._rounds.items():
-          results[name].append(
-              [w.tobytes() for w in _weights_after_round(*args)]
-          )
+        for name, weights in results.items():
+          after = _weights_after_round(*self._rounds[name])
+          weights.append([w.tobytes() for w in after])
     for name, (one, three) in results.items():
       with self.subTest(name):
         self.assertEqual(one, three)
