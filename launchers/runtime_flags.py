@@ -46,6 +46,12 @@ _CLIENTS_PER_DEVICE = flags.DEFINE_integer(
     'Of --runtime=device: clients trained on a device at the same time.',
     1,
 )
+_WORKER_PYTHON = flags.DEFINE_string(
+    'worker_python',
+    None,
+    'Of --runtime=device: the Python of another environment for the worker, with'
+    ' a TensorFlow that finds the GPUs; the one that runs this if unset.',
+)
 _WORKERS = flags.DEFINE_list(
     'workers',
     [],
@@ -85,6 +91,7 @@ _OPTIONS = (
     _MAX_CONCURRENT_CLIENTS,
     _DEVICES,
     _CLIENTS_PER_DEVICE,
+    _WORKER_PYTHON,
     _WORKERS,
     _ALLOW_LOST_WORKERS,
     _WORKER_DEADLINE,

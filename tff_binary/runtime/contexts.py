@@ -323,8 +323,9 @@ def _cpp_command(runtime, port):
 
 def _device_command(runtime, address):
   """Returns the command that starts this package's worker."""
+  python = runtime.worker_python or sys.executable
   command = [
-      sys.executable,
+      shutil.which(python),
       '-m',
       'tff_binary.runtime.worker',
       f'--socket={address.removeprefix("unix:")}',

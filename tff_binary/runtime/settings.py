@@ -19,6 +19,7 @@ import math
 import numbers
 import os
 import re
+import shutil
 from typing import Optional
 
 KINDS = ('local', 'device', 'remote')
@@ -28,7 +29,12 @@ _ADDRESS = r'unix:/.+|[^\s:/,]+:\d+|\[[0-9a-fA-F:]+\]:\d+'
 # The options of each kind; the others' are refused.
 _OPTIONS = {
     'local': ('max_concurrent_clients',),
-    'device': ('devices', 'clients_per_device', 'in_process'),
+    'device': (
+        'devices',
+        'clients_per_device',
+        'worker_python',
+        'in_process',
+    ),
     'remote': (
         'workers',
         'allow_lost_workers',
@@ -54,6 +60,9 @@ class Runtime:
       there is none, the CPU.
     clients_per_device: Of `'device'`: how many clients share a device at the
       same time, at least 1; None for the worker's default.
+    worker_python: Of `'device'`: the Python of another environment to run the
+      worker in, with a newer TensorFlow that finds the GPUs for example; None
+      for the Python that runs this.
     in_process: Of `'device'`: the worker is a part of this process instead of
       one of its own. It then cannot be restarted.
     workers: Of `'remote'`: the addresses, `'host:port'` or `'unix:/path'`. The
@@ -76,6 +85,7 @@ class Runtime:
   max_concurrent_clients: Optional[int] = None
   devices: tuple[str, ...] = ()
   clients_per_device: Optional[int] = None
+  worker_python: Optional[str] = None
   in_process: bool = False
   workers: tuple[str, ...] = ()
   worker_deadline: float = 60.0
@@ -116,6 +126,16 @@ class Runtime:
       if not re.fullmatch(r'(CPU|GPU):\d+', device):
         raise ValueError(
             f"devices must be names such as GPU:0 and CPU:0, got {device!r}"
+        )
+    if self.worker_python is not None:
+      if self.in_process:
+        raise ValueError(
+            'worker_python must not be set for a worker in this process, got'
+            f' {self.worker_python!r}'
+        )
+      if shutil.which(self.worker_python) is None:
+        raise ValueError(
+            f'worker_python must be a program, got {self.worker_python!r}'
         )
     if self.kind == 'remote':
       self._check_remote()

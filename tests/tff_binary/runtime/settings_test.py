@@ -68,6 +68,14 @@ class RuntimeTest(parameterized.TestCase):
           '^clients_per_device must be an integer >= 1, got 1.5',
       ),
       (dict(kind='device', devices='GPU:0'), "^devices .* sequence.*'GPU:0'"),
+      (
+          dict(kind='device', worker_python='/no/python'),
+          "^worker_python must be a program, got '/no/python'",
+      ),
+      (
+          dict(kind='device', worker_python='python', in_process=True),
+          '^worker_python must not be set for a worker in this process',
+      ),
       (dict(kind='device', devices=['gpu']), "^devices must be .* got 'gpu'"),
       (dict(worker_deadline=0.0), '^worker_deadline must be .* got 0.0'),
       (dict(worker_deadline=float('nan')), '^worker_deadline .* got nan'),
