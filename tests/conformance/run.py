@@ -23,7 +23,7 @@ the address of one that runs. It exits with status 1 if a test that passes with
 `cpp` does not pass with another, or, without `cpp`, if any test fails.
 
 Every module runs in a process of its own, in which TFF believes that it starts
-its own worker. The last module needs 24 GB of memory that nobody else uses.
+its own worker. The last module takes about 17 GB of memory.
 """
 
 import argparse
