@@ -55,7 +55,7 @@ _EXTRAS = {
     # An executor on a recent TensorFlow, in an environment without TFF.
     'worker': [
         'grpcio',  # Serves TFF's executor protocol.
-        'protobuf',  # The messages of that protocol.
+        'protobuf>=4.22',  # The messages of that protocol.
         'tensorflow>=2.20',  # Runs the clients' graphs.
     ],
     'test': [

@@ -24,8 +24,8 @@ _RUNTIME = flags.DEFINE_enum(
     'runtime',
     _DEFAULTS.kind,
     settings.KINDS,
-    "Where clients are trained: local, TFF's C++ worker on this machine's CPU;"
-    " device, this package's worker on this machine's GPUs; remote, --workers.",
+    "Where clients are trained: device, this package's worker on this machine's"
+    " GPUs or CPU; local, TFF's C++ worker on its CPU; remote, --workers.",
 )
 _MAX_CONCURRENT_CLIENTS = flags.DEFINE_integer(
     'max_concurrent_clients',

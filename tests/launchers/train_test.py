@@ -219,7 +219,7 @@ class TrainTest(parameterized.TestCase):
           dict(learning_rate=0.0),
           '^--learning_rate must be a positive number, got 0.0$',
       ),
-      ('task', dict(task='x'), "^--task must be one of digits, .* got 'x'$"),
+      ('task', dict(task='x'), "^--task must be one of .*digits, .* got 'x'$"),
       (
           'train_examples',
           dict(train_examples=10**6),
@@ -227,7 +227,7 @@ class TrainTest(parameterized.TestCase):
       ),
       (
           'flag_of_another_runtime',
-          dict(devices=['GPU:0']),
+          dict(runtime='local', devices=['GPU:0']),
           '^--devices is for the runtime device, not for local; got',
       ),
       ('workers', dict(runtime='remote'), '^--workers must be at least one'),

@@ -81,7 +81,7 @@ class Runtime:
       answers, over any network.
   """
 
-  kind: str = 'local'
+  kind: str = 'device'
   max_concurrent_clients: Optional[int] = None
   devices: tuple[str, ...] = ()
   clients_per_device: Optional[int] = None

@@ -61,7 +61,8 @@ def _without_times(rows):
 
 def _num_workers():
   return sum(
-      child.name() == 'worker_binary' for child in psutil.Process().children()
+      'tff_binary.runtime.worker' in child.cmdline()
+      for child in psutil.Process().children()
   )
 
 

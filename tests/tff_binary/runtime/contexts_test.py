@@ -118,6 +118,8 @@ def _has_ended(process, seconds=10):
     time.sleep(0.05)
   return False
 
+_LOCAL = runtime.Runtime('local')
+
 
 class LocalTest(parameterized.TestCase):
 
@@ -151,21 +153,21 @@ class LocalTest(parameterized.TestCase):
   def test_exception_ends_worker_and_restores_context(self):
     context = tff.framework.get_context_stack().current
     with self.assertRaisesRegex(KeyError, 'mine'):
-      with runtime.execution_context():
+      with runtime.execution_context(_LOCAL):
         process = _new_worker(self._before)
         raise KeyError('mine')
     self.assertTrue(_has_ended(process, seconds=0.5))
     self.assertIs(tff.framework.get_context_stack().current, context)
 
   def test_inner_block_leaves_outer_worker_running(self):
-    with runtime.execution_context():
-      with runtime.execution_context():
+    with runtime.execution_context(_LOCAL):
+      with runtime.execution_context(_LOCAL):
         self.assertLen(psutil.Process().children(), len(self._before) + 2)
       self.assertEqual(_sum_of_small([0.5]), 0.5)
 
   def test_error_of_client_names_its_cause_and_worker_lives_on(self):
     self._log.write_text('earlier\n')
-    with runtime.execution_context(log_path=self._log):
+    with runtime.execution_context(_LOCAL, self._log):
       process = _new_worker(self._before)
       with self.assertRaisesRegex(Exception, 'the value is too large'):
         _sum_of_small([0.5, 1.5])
@@ -177,7 +179,7 @@ class LocalTest(parameterized.TestCase):
 
   @parameterized.parameters(signal.SIGKILL, signal.SIGSTOP)
   def test_worker_that_dies_or_hangs_is_replaced(self, number):
-    settings = runtime.Runtime(worker_deadline=1.0)
+    settings = runtime.Runtime('local', worker_deadline=1.0)
     with runtime.execution_context(settings, log_path=self._log):
       process = _new_worker(self._before)
       threading.Timer(0.5, process.send_signal, [number]).start()
@@ -192,7 +194,7 @@ class LocalTest(parameterized.TestCase):
           process.kill()
 
     done = threading.Event()
-    with runtime.execution_context(log_path=self._log):
+    with runtime.execution_context(_LOCAL, self._log):
       thread = threading.Thread(target=kill)
       thread.start()
       with self.assertRaisesRegex(
@@ -211,14 +213,14 @@ class LocalTest(parameterized.TestCase):
       with self.assertRaisesRegex(
           runtime.WorkerError, r'exit status 3\); the end of .*\nno more ports'
       ):
-        with runtime.execution_context(log_path=self._log):
+        with runtime.execution_context(_LOCAL, self._log):
           pass
 
   @parameterized.parameters(
       (None, len(os.sched_getaffinity(0))), (3, 3)
   )
   def test_concurrency_reaches_worker(self, value, expected):
-    settings = runtime.Runtime(max_concurrent_clients=value)
+    settings = runtime.Runtime('local', max_concurrent_clients=value)
     with runtime.execution_context(settings):
       self.assertIn(
           f'--max_concurrent_computation_calls={expected}',

@@ -56,21 +56,24 @@ class RuntimeTest(parameterized.TestCase):
 
   @parameterized.parameters(
       (dict(kind='x'), 'runtime must be one of local, device, remote, got'),
-      (dict(devices=['GPU:0']), r"^devices is for .* device, .* \('GPU:0',\)"),
-      (dict(insecure=True), '^insecure is for the runtime remote, not for loc'),
+      (
+          dict(kind='local', devices=['GPU:0']),
+          r"^devices is for .* device, .* \('GPU:0',\)",
+      ),
+      (dict(insecure=True), '^insecure is for the runtime remote, not for dev'),
       (
           dict(kind='device', max_concurrent_clients=2),
           '^max_concurrent_clients is for the runtime local, not for device',
       ),
-      (dict(max_concurrent_clients=0), '^max_concurrent_clients .*>= 1, got 0'),
+      (dict(kind='local', max_concurrent_clients=0), '^max_concurrent_clients .*>= 1, got 0'),
       (
           dict(kind='device', clients_per_device=1.5),
           '^clients_per_device must be an integer >= 1, got 1.5',
       ),
       (dict(kind='device', devices='GPU:0'), "^devices .* sequence.*'GPU:0'"),
       (
-          dict(kind='device', worker_python='/no/python'),
-          "^worker_python must be a program, got '/no/python'",
+          dict(kind='device', worker_python='/missing/python'),
+          "^worker_python must be a program, got '/missing/python'",
       ),
       (
           dict(kind='device', worker_python='python', in_process=True),
