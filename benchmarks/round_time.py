@@ -194,7 +194,10 @@ def _parse_args():
   parser.add_argument('--local_epochs', type=int, default=2)
   parser.add_argument('--batch_size', type=int, default=64)
   parser.add_argument(
-      '--max_concurrent_computation_calls', type=int, help='default: all cores'
+      '--runtime', choices=['device', 'local'], default='device'
+  )
+  parser.add_argument(
+      '--concurrency', type=int, help='clients at a time; default: all cores'
   )
   parser.add_argument('--only', nargs='+', help='of the names in the table')
   return parser.parse_args()
@@ -203,9 +206,10 @@ def _parse_args():
 def main():
   args = _parse_args()
   timing.print_machine()
-  settings = runtime.Runtime(
-      max_concurrent_clients=args.max_concurrent_computation_calls
-  )
+  option = 'max_concurrent_clients'
+  if args.runtime == 'device':
+    option = 'clients_per_device'
+  settings = runtime.Runtime(args.runtime, **{option: args.concurrency})
   with tempfile.TemporaryDirectory() as folder, runtime.execution_context(
       settings
   ):
