@@ -13,6 +13,7 @@
 # limitations under the License.
 """Calls to one worker, which end whatever happens to the worker."""
 
+from concurrent import futures
 import contextlib
 import threading
 import time
@@ -153,7 +154,7 @@ class Connection:
     while True:
       try:
         return future.result(timeout=probe_seconds)
-      except (grpc.FutureTimeoutError, TimeoutError):
+      except (grpc.FutureTimeoutError, futures.TimeoutError):
         if future.done():  # With an error of that type.
           raise
       if self.probe(probe_seconds) is None:
