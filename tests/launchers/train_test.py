@@ -51,6 +51,7 @@ _SETTINGS = dict(
     batch_size=16,
     rounds=2,
     seed=3,
+    runtime='local',  # Starts faster than the default.
 )
 
 
@@ -118,7 +119,7 @@ class TrainTest(parameterized.TestCase):
     self.assertEqual(config['flags']['learning_rate'], 0.1)
 
   def test_killed_and_resumed_equals_uninterrupted(self):
-    settings = dict(algorithm='fedbat', rounds=8)
+    settings = dict(algorithm='fedbat', rounds=8, runtime='device')
     killed = self.path / 'killed'
     launcher, cat = _start(output_dir=str(killed), **settings)
     _wait_for_round(killed, 2, launcher)

@@ -389,7 +389,7 @@ class EncryptionTest(absltest.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    cls.folder = cls.enterClassContext(tempfile.TemporaryDirectory())
+    cls.folder = cls.enter_context(tempfile.TemporaryDirectory())
     for name in ('authority', 'stranger'):
       _make_certificate(cls.folder, name)
     for name in ('worker', 'client'):

@@ -92,9 +92,9 @@ class SpreadTest(parameterized.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    cls.cpp = cls.enterClassContext(worker_processes.cpp_workers(_MAX_WORKERS))
+    cls.cpp = cls.enter_context(worker_processes.cpp_workers(_MAX_WORKERS))
     cls.device = [
-        cls.enterClassContext(worker.start()).address
+        cls.enter_context(worker.start()).address
         for _ in range(_MAX_WORKERS)
     ]
 

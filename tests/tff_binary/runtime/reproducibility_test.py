@@ -71,7 +71,7 @@ class ReproducibilityTest(absltest.TestCase):
         runtime.Runtime('device', in_process=True, clients_per_device=2),
         runtime.Runtime(
             'remote',
-            workers=cls.enterClassContext(worker_processes.cpp_workers(2)),
+            workers=cls.enter_context(worker_processes.cpp_workers(2)),
         ),
     ]
 
