@@ -332,7 +332,7 @@ class RemoteTest(parameterized.TestCase):
   def test_worker_that_comes_back_is_used_again(self):
     def restart():
       worker_processes.stop(self.processes[1])
-      time.sleep(2.0)
+      time.sleep(10.0)
       port = int(self.workers[1].rpartition(':')[2])
       process, _ = worker_processes.start_cpp(port)
       self.addCleanup(worker_processes.stop, process)
