@@ -107,16 +107,22 @@ class TrainTest(parameterized.TestCase):
     self.path = pathlib.Path(folder)
 
   @parameterized.parameters(algorithms.names())
-  def test_same_seed_same_result(self, algorithm):
-    for name in ('first', 'second'):
-      out = _main(algorithm=algorithm, output_dir=str(self.path / name))
+  def test_trains(self, algorithm):
+    out = _main(algorithm=algorithm, output_dir=str(self.path))
     self.assertIn(algorithms.get(algorithm).title, out)
-    outcome = _outcome(self.path / 'first')
-    self.assertLen(outcome[0], 2)
-    self.assertEqual(_outcome(self.path / 'second'), outcome)
-    config = json.loads((self.path / 'first' / 'config.json').read_text())
+    self.assertLen(_outcome(self.path)[0], 2)
+    config = json.loads((self.path / 'config.json').read_text())
     self.assertEqual(config['flags']['algorithm'], algorithm)
     self.assertEqual(config['flags']['learning_rate'], 0.1)
+
+  # Without and with client states; algorithms_test has all algorithms.
+  @parameterized.parameters('fedbat', 'fedbif')
+  def test_same_seed_same_result(self, algorithm):
+    for name in ('first', 'second'):
+      _main(algorithm=algorithm, output_dir=str(self.path / name))
+    self.assertEqual(
+        _outcome(self.path / 'second'), _outcome(self.path / 'first')
+    )
 
   def test_killed_and_resumed_equals_uninterrupted(self):
     settings = dict(algorithm='fedbat', rounds=8, runtime='device')
