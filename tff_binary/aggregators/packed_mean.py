@@ -23,10 +23,6 @@ import tensorflow_federated as tff
 from tff_binary.ops import seeds
 from tff_binary.wire import codec as codec_lib
 
-# What the seeds of this package's draws differ in; others are in
-# `distributors` and `learning`.
-_ENCODING_DRAWS = 4
-
 IsCompressed = Callable[[tf.TensorSpec], bool]
 
 
@@ -242,7 +238,7 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
         ]
         with tf.control_dependencies(checks):
           weight = tf.identity(weight)
-      seed = seeds.of_values([self._seed, _ENCODING_DRAWS], tensors)
+      seed = seeds.of_values([self._seed, seeds.ENCODING_DRAWS], tensors)
       payload = [
           c.encode(x, seeds.fold_in(seed, i))
           for i, (c, x) in enumerate(zip(codecs, tensors))

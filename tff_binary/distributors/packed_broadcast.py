@@ -24,9 +24,6 @@ from tff_binary.ops import rounding
 from tff_binary.ops import seeds
 from tff_binary.wire import bit_packing
 
-# Sets the server's draws apart from the clients', which use 0.
-_SERVER_DRAWS = 1
-
 
 @dataclasses.dataclass(frozen=True)
 class KernelQuantizer:
@@ -67,7 +64,7 @@ class KernelQuantizer:
       An `OrderedDict` of `codes`, int32 of the kernel's shape, and `step_size`,
       a float32 scalar.
     """
-    seed = seeds.fold_in([self.seed, _SERVER_DRAWS], round_num, index)
+    seed = seeds.fold_in([self.seed, seeds.SERVER_DRAWS], round_num, index)
     noise = seeds.uniform(kernel.shape, seed)
     if self.has_sign_bit:
       step_size = rounding.sign_magnitude_step_size(kernel, self.bits)

@@ -27,9 +27,6 @@ from tff_binary.ops import seeds
 
 Selector = Callable[[tf.Tensor], tf.Tensor]
 
-# Sets these draws apart from those of clients (0) and distributor (1).
-_SELECTOR_DRAWS = 2
-
 
 def round_robin(num_bits: int, num_active: int) -> Selector:
   """All bits in blocks without overlap, the most significant block first.
@@ -92,7 +89,8 @@ def random(num_bits: int, num_active: int, seed: int) -> Selector:
 
   def select(round_num):
     order = seeds.shuffle(
-        tf.range(num_bits), seeds.fold_in([seed, _SELECTOR_DRAWS], round_num)
+        tf.range(num_bits),
+        seeds.fold_in([seed, seeds.SELECTOR_DRAWS], round_num),
     )
     return order[:num_active]
 

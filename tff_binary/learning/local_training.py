@@ -38,9 +38,6 @@ from tff_binary.ops import seeds
 # What a client draws random numbers for.
 _SHUFFLE, _FORWARD, _UPLOAD, _RECEIVE, _AUGMENT = range(5)
 
-# What a client draws in a round, and what it draws once, before its first one.
-_ROUND_DRAWS, _INITIAL_DRAWS = 0, 3
-
 
 @dataclasses.dataclass(frozen=True)
 class LocalTraining:
@@ -187,7 +184,7 @@ def build_client_update(
     steps_per_epoch = (num_examples + batch_size - 1) // batch_size
     num_steps = local_training.local_epochs * steps_per_epoch
     client_seed = seeds.fold_in(
-        [seed, _ROUND_DRAWS], round_num, data['client_id']
+        [seed, seeds.CLIENT_ROUND_DRAWS], round_num, data['client_id']
     )
     forward_seed = seeds.fold_in(client_seed, _FORWARD)
     receive(round_num, weights, client_state, client_seed)
@@ -302,7 +299,7 @@ def initial_client_state(weight_layers, seed, client_id):
   Returns:
     A list of the layers' initial states, or `()` if all of them are empty.
   """
-  client_seed = seeds.fold_in([seed, _INITIAL_DRAWS], client_id)
+  client_seed = seeds.fold_in([seed, seeds.CLIENT_INITIAL_DRAWS], client_id)
   states = [
       layer.initial_state(seeds.fold_in(client_seed, i))
       for i, layer in enumerate(weight_layers)

@@ -18,6 +18,14 @@ import tensorflow as tf
 # One fixed generator: 'auto_select' may differ from device to device.
 ALGORITHM = 'philox'
 
+# The second word of a run's seed: what is drawn. Saved runs are resumed by other
+# releases, so the numbers stay.
+CLIENT_ROUND_DRAWS = 0
+SERVER_DRAWS = 1
+SELECTOR_DRAWS = 2
+CLIENT_INITIAL_DRAWS = 3
+ENCODING_DRAWS = 4
+
 
 def fold_in(seed, *data):
   """Derives a new seed from `seed` and the integers `data`, in order.
