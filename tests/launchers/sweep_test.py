@@ -13,6 +13,7 @@
 # limitations under the License.
 """Tests of launchers.sweep."""
 
+import json
 import pathlib
 import tempfile
 
@@ -56,9 +57,28 @@ class SweepTest(absltest.TestCase):
     self.assertEqual(again[0], 0, again)
     self.assertEqual(again[1].splitlines(), out.splitlines()[-3:])
 
+  def test_runs_a_grid_two_at_a_time(self):
+    flagfile = self.path / 'digits.flags'
+    flagfile.write_text(_FLAGS)
+    status, out, err = self._sweep(
+        flagfile, '--jobs=2', '--grid=local_epochs=1,0', '--', '--batch_size=32'
+    )
+    self.assertEqual(status, 1, err)
+    bad = self.path / 'runs' / 'digits_local_epochs=0_seed1'
+    self.assertEndsWith(err, f'not finished: {bad}\n')
+    self.assertIn('--local_epochs', bad.with_suffix('.log').read_text())
+    self.assertRegex(out, r'\| digits_local_epochs=1 \| 1 \|')
+    self.assertEqual((self.path / 'runs' / 'table.md').read_text(), out)
+    config = self.path / 'runs' / 'digits_local_epochs=1_seed1' / 'config.json'
+    given = json.loads(config.read_text())['flags']
+    self.assertEqual((given['batch_size'], given['seed']), (32, 1))
+
   def test_answers_errors_by_one_line(self):
     for arguments, message in (
         ([], 'at least one flagfile'),
+        (['--grid=rho'], '--grid must be flag=value,value,..., got'),
+        (['--grid=seed=1,2'], 'seed is set by the sweep'),
+        (['--grid=rho=1', '--grid=rho=2'], 'rho is there twice'),
         (['/missing.flags'], '/missing.flags is not an existing file'),
     ):
       status, out, err = self._sweep(*arguments)
