@@ -292,6 +292,11 @@ def main(argv):
         f'--downlink_bits={_DOWNLINK_BITS.value} is not for'
         f' --algorithm={_ALGORITHM.value}, which has a downlink of its own'
     )
+  if _SERVER_LEARNING_RATE.value != 1.0 and hyperparameters.HAS_OWN_SERVER_STEP:
+    raise cli.UsageError(
+        f'--server_learning_rate={_SERVER_LEARNING_RATE.value} is not for'
+        f' --algorithm={_ALGORITHM.value}, whose server takes steps of its own'
+    )
   if _CLIENTS_PER_ROUND.value > _NUM_CLIENTS.value:
     raise cli.UsageError(
         f'--clients_per_round must be in [1, {_NUM_CLIENTS.value}], the number'
@@ -342,6 +347,11 @@ def main(argv):
       f'{_TASK.value}_{_PARTITION.value}_{_NUM_CLIENTS.value}'
       f'_{_ALGORITHM.value}_seed{_SEED.value}',
   )
+  server_optimizer = None
+  if not hyperparameters.HAS_OWN_SERVER_STEP:
+    server_optimizer = tff.learning.optimizers.build_sgdm(
+        _SERVER_LEARNING_RATE.value
+    )
   build_optimizer, options = _OPTIMIZERS[_CLIENT_OPTIMIZER.value]
   optimizers = tff.learning.optimizers
   result = training.train(
@@ -370,7 +380,7 @@ def main(argv):
       may_change=_MAY_CHANGE,
       runtime=runtime,
       downlink_bits=_DOWNLINK_BITS.value,
-      server_optimizer=optimizers.build_sgdm(_SERVER_LEARNING_RATE.value),
+      server_optimizer=server_optimizer,
   )
   summary = result.summary
   print(

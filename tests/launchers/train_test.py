@@ -319,6 +319,25 @@ class CommandLineTest(parameterized.TestCase):
       self.assertEqual(values['rounds'], 100)
       self.assertEqual(values['local_epochs'], 10)
 
+  def test_flagfiles_of_baselines_differ_in_their_partition(self):
+    folder = pathlib.Path(train.__file__).parent / 'flagfiles' / 'baselines'
+    partitions, others = {}, []
+    for file in sorted(folder.glob('*.flags')):
+      with flagsaver.flagsaver():
+        flags.FLAGS(['train', f'--flagfile={file}', '--algorithm=signsgd'])
+        values = {f: flags.FLAGS[f].value for f in flags.FLAGS}
+        train._read_partition_options()
+      partitions[file.stem] = values.pop('partition')
+      for name in ('dirichlet_beta', 'labels_per_client'):
+        values.pop(name)
+      others.append(values)
+    self.assertEqual(
+        partitions, {'iid': 'iid', 'niid1': 'dirichlet', 'niid2': 'labels'}
+    )
+    self.assertEqual(others[0]['rounds'], 25)
+    for values in others[1:]:
+      self.assertEqual(values, others[0])
+
   def test_flagfiles_of_fedbif_differ_in_what_their_names_say(self):
     folder = pathlib.Path(train.__file__).parent / 'flagfiles' / 'fedbif'
     partitions = {'iid': None, 'dir05': 0.5, 'dir01': 0.1}
