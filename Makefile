@@ -44,7 +44,8 @@ train: setup
 	@.venv/bin/python -m launchers.quickstart
 
 test: setup worker
-	@TFF_BINARY_WORKER_PYTHON=.venv-worker/bin/python .venv/bin/python -m pytest tests -q
+	@TFF_BINARY_WORKER_PYTHON=.venv-worker/bin/python .venv/bin/python -m pytest tests -q \
+	  --numprocesses 2 --dist loadfile
 
 setup:
 	@$(call environment,.venv,requirements.txt)

@@ -62,6 +62,7 @@ _EXTRAS = {
         'absl-py',  # absltest and parameterized.
         'psutil',  # Finds the worker that a test has started.
         'pytest',  # The test runner.
+        'pytest-xdist',  # Two test files at a time.
     ],
     'report': [
         'matplotlib',  # The curves.
