@@ -57,6 +57,17 @@ def hyperparameter(
   return dataclasses.field(default=default, metadata=metadata)
 
 
+def fixed_step_size(default: float, source: str):
+  """Returns the field of the sign methods' common hyper-parameter."""
+  return hyperparameter(
+      default,
+      'alpha, the size of every entry of an update, in units of a weight',
+      minimum=1e-8,
+      maximum=10.0,
+      source=source,
+  )
+
+
 @dataclasses.dataclass(frozen=True)
 class Hyperparameters:
   """Base class: checks every field against its type and range.
@@ -64,12 +75,15 @@ class Hyperparameters:
   Attributes:
     HAS_OWN_DOWNLINK: Whether the method decides how weights are sent to the
       clients, and so takes no `downlink_bits`.
+    HAS_OWN_SERVER_STEP: Whether the method decides by how much the server moves
+      the weights, and so takes no `server_optimizer`.
 
   Raises:
     ValueError: If a value is outside its range, naming both.
   """
 
   HAS_OWN_DOWNLINK: ClassVar[bool] = False
+  HAS_OWN_SERVER_STEP: ClassVar[bool] = False
 
   def __post_init__(self):
     for field in dataclasses.fields(self):

@@ -23,12 +23,8 @@ from tff_binary.algorithms import registry
 class StocSignSGD(registry.Hyperparameters):
   """Hyper-parameters of Stoc-SignSGD as the FedBAT paper runs it."""
 
-  fixed_step_size: float = registry.hyperparameter(
-      1e-2,
-      'alpha, the size of every entry of an update, in units of a weight',
-      minimum=1e-8,
-      maximum=10.0,
-      source='FedBAT, section 4.1',
+  fixed_step_size: float = registry.fixed_step_size(
+      1e-2, 'FedBAT, section 4.1'
   )
   bound: str = registry.hyperparameter(
       'max_norm',
