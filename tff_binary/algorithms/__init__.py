@@ -34,5 +34,7 @@ from tff_binary.algorithms.registry import get
 from tff_binary.algorithms.registry import names
 from tff_binary.algorithms.signsgd import build_signsgd
 from tff_binary.algorithms.signsgd import SignSGD
+from tff_binary.algorithms.signsgd_majority_vote import build_signsgd_majority_vote
+from tff_binary.algorithms.signsgd_majority_vote import SignSGDMajorityVote
 from tff_binary.algorithms.stoc_signsgd import build_stoc_signsgd
 from tff_binary.algorithms.stoc_signsgd import StocSignSGD

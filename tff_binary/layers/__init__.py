@@ -16,4 +16,5 @@
 from tff_binary.layers.bit_freezing import BitFreezing
 from tff_binary.layers.error_feedback import ErrorFeedback
 from tff_binary.layers.learnable_binarization import LearnableBinarization
+from tff_binary.layers.synchronized_copy import SynchronizedCopy
 from tff_binary.layers.weight_layer import WeightLayer

@@ -67,6 +67,15 @@ class WeightLayer(tf.keras.layers.Layer, abc.ABC):
     """
     del kernel, state, round_num, seed
 
+  def received_bytes(self):
+    """Returns the bytes that `receive` has taken of what the server offers.
+
+    Returns:
+      An int64 scalar; None, the default, if a client takes all that the
+      distributor has measured.
+    """
+    return None
+
   def state(self):
     """Returns what the client keeps, a structure like `initial_state`'s."""
     return ()

@@ -258,6 +258,8 @@ def build_client_update(
     metrics = collections.OrderedDict(model.report_local_unfinalized_metrics())
     metrics.update(_layer_measurements(layers))
     metrics = tf.nest.map_structure(keep, metrics)
+    # What was taken was sent, whatever has become of it.
+    metrics.update(_received_bytes(layers))
     metrics['non_finite_clients'] = 1 - tf.cast(is_finite, tf.int32)
     new_state = client_state
     if client_state:
@@ -282,6 +284,13 @@ def _layer_measurements(layers):
       (name, [tf.add_n(values), tf.constant(float(len(values)))])
       for name, values in collected.items()
   )
+
+
+def _received_bytes(layers):
+  """Returns the sum over the layers that report it, under its name."""
+  received = [layer.received_bytes() for layer in layers]
+  received = [n for n in received if n is not None]
+  return {'received_bytes': tf.add_n(received)} if received else {}
 
 
 def _mean(sum_and_count):
@@ -342,8 +351,9 @@ def build_client_work(
   Its state is the number of the round, counted from 0; with the run's seed and
   the client's id it determines everything a client draws. It reports the
   model's training metrics, the layers' measurements (their mean over layers and
-  clients) and `non_finite_clients` under `train`, and the bytes of the round
-  number as `downlink_bytes_per_client`.
+  clients), `non_finite_clients` and, where layers tell it, `received_bytes`,
+  summed over the clients, under `train`, and the bytes of the round number as
+  `downlink_bytes_per_client`.
 
   A client whose variables are not all finite at the end sends an update of
   zeros with weight 0, its metrics don't count and its state stays as it was;
@@ -391,6 +401,8 @@ def build_client_work(
       if layer is not None:
         for name in layer.measurements():
           finalizers[name] = _mean
+    for name in _received_bytes([l for l in layers if l is not None]):
+      finalizers[name] = tf.identity
     has_state = bool(initial_client_state(layers, seed, 0))
   finalizers['non_finite_clients'] = tf.identity
   aggregate_metrics = tff.learning.metrics.sum_then_finalize(finalizers)

@@ -30,6 +30,9 @@ def round_metrics(
   downlink. Training metrics are named `train_<metric>`. `sparsity` is the share
   of zeros among the kernel entries of a quantized downlink.
 
+  Where clients take kernels to a different extent, these count as the clients'
+  weight layers report them, and all else as the distributor measures it.
+
   Args:
     metrics: The metrics of a process of this package, from one round.
 
@@ -37,6 +40,7 @@ def round_metrics(
     An `OrderedDict` of Python numbers.
   """
   train = collections.OrderedDict(metrics['client_work']['train'])
+  received = _number(train.pop('received_bytes', 0))
   row = collections.OrderedDict()
   for name in [n for n in train if n not in _COUNTS]:
     row[f'train_{name}'] = _number(train.pop(name))
@@ -56,11 +60,11 @@ def round_metrics(
   uplink_compressed = _find(
       metrics['aggregator'], 'compressed_uplink_bytes', sum
   )
-  downlink = num_clients * sum(
+  downlink = received + num_clients * sum(
       _find(metrics[sender], 'downlink_bytes_per_client', sum)
       for sender in ('distributor', 'client_work')
   )
-  downlink_compressed = num_clients * _find(
+  downlink_compressed = received + num_clients * _find(
       metrics['distributor'], 'compressed_downlink_bytes_per_client', sum
   )
   bits_per_param = 8.0 / (num_clients * params)

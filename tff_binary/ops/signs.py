@@ -58,6 +58,22 @@ def stochastic_sign(x, bound, noise):
   return noise < 0.5 + 0.5 * tf.math.divide_no_nan(x, bound)
 
 
+def majority(votes, noise):
+  """Returns the sign that most voters want, +1 or -1 for every entry.
+
+  Args:
+    votes: A float tensor of any shape `s`, the sum or the mean of the voters'
+      signs.
+    noise: A float tensor of shape `s`, uniform in `[0, 1)`; it breaks ties.
+
+  Returns:
+    A tensor of `votes`' shape and dtype.
+  """
+  ones = tf.ones_like(votes)
+  tie_break = tf.where(noise < 0.5, -ones, ones)
+  return tf.where(tf.equal(votes, 0.0), tie_break, tf.sign(votes))
+
+
 def z_noise(shape, z, seed):
   """Returns noise of the density proportional to `exp(-|t|**(2 z) / 2)`.
 
