@@ -122,11 +122,42 @@ def encode_sign_magnitude(x, step_size, bits, noise):
     An int32 tensor of shape `s`: the magnitude in `[0, 2**(bits - 1) - 1]`,
     plus `2**(bits - 1)` where `x >= 0`.
   """
-  offset = 2 ** (bits - 1)
+  largest = 2 ** (bits - 1) - 1
+  magnitude = stochastic_magnitude(x, step_size, largest, noise)
+  return sign_magnitude_codes(x, magnitude, bits)
+
+
+def stochastic_magnitude(x, step_size, largest, noise):
+  """Rounds `|x| / step_size` stochastically, as QSGD does.
+
+  Args:
+    x: A float tensor of any shape `s`.
+    step_size: A non-negative float scalar.
+    largest: The largest result, a Python int or a float scalar.
+    noise: A float tensor of shape `s`, uniform in `[0, 1)`.
+
+  Returns:
+    A tensor of shape `s` and of `x`'s dtype: integers in `[0, largest]`, 0 with
+    a step size of zero and for NaN.
+  """
   scaled = tf.math.divide_no_nan(tf.abs(x), step_size)
   scaled = tf.where(tf.math.is_nan(scaled), tf.zeros_like(scaled), scaled)
-  magnitude = stochastic_round(tf.minimum(scaled, offset - 1), noise)
-  return tf.cast(magnitude, tf.int32) + tf.where(x >= 0.0, offset, 0)
+  return stochastic_round(tf.minimum(scaled, largest), noise)
+
+
+def sign_magnitude_codes(x, magnitude, bits):
+  """Joins signs and magnitudes to codes of `bits` bits.
+
+  Args:
+    x: A float tensor of any shape `s`, for its signs.
+    magnitude: A float tensor of shape `s`, integers in `[0, 2**(bits - 1) -
+      1]`.
+    bits: An integer in `[2, 16]`, Python or an int32 scalar.
+
+  Returns:
+    An int32 tensor of shape `s`, see `encode_sign_magnitude`.
+  """
+  return tf.cast(magnitude, tf.int32) + tf.where(x >= 0.0, 2 ** (bits - 1), 0)
 
 
 def decode_sign_magnitude(codes, step_size, bits):

@@ -25,6 +25,21 @@ def num_bytes(length, bits):
   return (length * bits + _BITS_PER_BYTE - 1) // _BITS_PER_BYTE
 
 
+def bit_length(numbers):
+  """Returns how many binary digits numbers have, `ceil(log2(number + 1))`.
+
+  Args:
+    numbers: An int32 or int64 tensor of any shape, entries in `[1, 2**53]`.
+
+  Returns:
+    A tensor of `numbers`' shape and dtype.
+  """
+  # The exponent of a float64, which holds the number exactly.
+  words = tf.bitcast(tf.cast(numbers, tf.float64), tf.int64)
+  exponents = tf.bitwise.right_shift(words, tf.constant(52, tf.int64))
+  return tf.cast(exponents - 1022, numbers.dtype)
+
+
 def _overlaps(bits):
   """Yields where codes and bytes of a group of 8 codes have bits in common.
 
@@ -138,11 +153,21 @@ def unpack_codes_of_any_width(packed, length, bits):
   Returns:
     An int32 tensor of shape `[length]`.
   """
-  shifts = tf.range(_BITS_PER_BYTE - 1, -1, -1)
-  ones = tf.bitwise.right_shift(
-      tf.cast(packed, tf.int32)[:, tf.newaxis], shifts
-  )
-  ones = tf.reshape(ones % 2, [-1])[: length * bits]
+  ones = unpack_bits(packed)[: length * bits]
   place_values = tf.bitwise.left_shift(1, tf.range(bits - 1, -1, -1))
   codes = tf.reduce_sum(tf.reshape(ones, [length, bits]) * place_values, axis=1)
   return tf.ensure_shape(codes, [length])
+
+
+def unpack_bits(packed):
+  """Returns the bits of bytes, most significant first.
+
+  Args:
+    packed: A uint8 tensor of shape `[n]`.
+
+  Returns:
+    An int32 tensor of shape `[8 n]`.
+  """
+  shifts = tf.range(_BITS_PER_BYTE - 1, -1, -1)
+  words = tf.cast(packed, tf.int32)[:, tf.newaxis]
+  return tf.reshape(tf.bitwise.right_shift(words, shifts) % 2, [-1])

@@ -31,7 +31,13 @@ class Codec(abc.ABC):
   A codec that reproduces only some values (its grid) is lossless on those and
   names the others with `num_off_grid`. A codec with a rule for every value
   leaves `num_off_grid` at zero.
+
+  Attributes:
+    is_joint: Whether an aggregator joins all compressed tensors of an update to
+      one vector and encodes that, instead of each tensor by itself.
   """
+
+  is_joint = False
 
   @abc.abstractmethod
   def encode(self, value, seed=None):
