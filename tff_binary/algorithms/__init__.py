@@ -15,6 +15,10 @@
 
 # Imported in the order in which tables and help list the algorithms.
 # pylint: disable=g-bad-import-order
+from tff_binary.algorithms.bifl import BiFL
+from tff_binary.algorithms.bifl import build_bifl
+from tff_binary.algorithms.bifl_full import BiFLFull
+from tff_binary.algorithms.bifl_full import build_bifl_full
 from tff_binary.algorithms.ef_signsgd import build_ef_signsgd
 from tff_binary.algorithms.ef_signsgd import EFSignSGD
 from tff_binary.algorithms.fedavg import build_fedavg
@@ -38,3 +42,5 @@ from tff_binary.algorithms.signsgd_majority_vote import build_signsgd_majority_v
 from tff_binary.algorithms.signsgd_majority_vote import SignSGDMajorityVote
 from tff_binary.algorithms.stoc_signsgd import build_stoc_signsgd
 from tff_binary.algorithms.stoc_signsgd import StocSignSGD
+from tff_binary.algorithms.zerofl import build_zerofl
+from tff_binary.algorithms.zerofl import ZeroFL

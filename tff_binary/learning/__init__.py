@@ -18,8 +18,10 @@ from tff_binary.learning.client_states import ClientStates
 from tff_binary.learning.client_store import client_dataset
 from tff_binary.learning.client_store import ClientStore
 from tff_binary.learning.finalizers import build_bit_freezing_finalizer
+from tff_binary.learning.finalizers import build_replacing_finalizer
 from tff_binary.learning.keras_models import keras_compute_dtype
 from tff_binary.learning.keras_models import keras_model_fn
+from tff_binary.learning.keras_models import keras_model_of
 from tff_binary.learning.local_training import LocalTraining
 from tff_binary.learning.majority_vote import build_majority_vote_finalizer
 from tff_binary.learning.process import build_learning_process

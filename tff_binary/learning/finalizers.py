@@ -144,21 +144,8 @@ def build_bit_freezing_finalizer(
     A `tff.learning.templates.FinalizerProcess`; its state is the round number
     and the optimizer's state.
   """
-  update_type = tff.StructWithPythonType(
-      [
-          ('trainable', weights_type.trainable),
-          ('non_trainable', aggregate_type['non_trainable']),
-      ],
-      collections.OrderedDict,
-  )
-  inner = build_model_update_finalizer(
-      weights_type, update_type, server_optimizer
-  )
 
-  @tff.tensorflow.computation(np.int32, weights_type, aggregate_type)
-  @tf.function
   def decode(round_num, weights, aggregate):
-    """Returns the weights that were broadcast, and their update."""
     active = select(round_num)
     broadcast, update = [], []
     for i, (kernel, mean, c) in enumerate(
@@ -181,8 +168,89 @@ def build_bit_freezing_finalizer(
         mean -= kernel
       broadcast.append(kernel)
       update.append(mean)
+    return broadcast, update
+
+  return _build_decoding_finalizer(
+      weights_type, aggregate_type, decode, server_optimizer
+  )
+
+
+def build_replacing_finalizer(
+    weights_type: tff.Type,
+    aggregate_type: tff.Type,
+    is_compressed: Sequence[bool],
+    server_optimizer: Optional[tff.learning.optimizers.Optimizer] = None,
+) -> tff.learning.templates.FinalizerProcess:
+  """Builds a finalizer that puts the aggregate in the kernels' place.
+
+  It is for methods whose clients send compressed kernels themselves, not their
+  updates. All other tensors of the aggregate are updates.
+
+  A server optimizer takes its step from the old kernel towards the aggregate,
+  and reaches it with the default. All else is as with
+  `build_model_update_finalizer`; a round without any usable client, whose
+  aggregate is zero, changes nothing.
+
+  Args:
+    weights_type: A `tff.Type` of `tff.learning.models.ModelWeights`.
+    aggregate_type: The type of the aggregate `<trainable, non_trainable>`;
+      `trainable` is of the type of the trainable weights.
+    is_compressed: One bool for each trainable tensor.
+    server_optimizer: See `build_model_update_finalizer`.
+
+  Returns:
+    A `tff.learning.templates.FinalizerProcess`; its state is the round number
+    and the optimizer's state.
+  """
+
+  def decode(round_num, weights, aggregate):
+    del round_num  # All rounds are alike.
+    update = [
+        x - w if c else x
+        for w, x, c in zip(
+            weights.trainable, aggregate['trainable'], is_compressed
+        )
+    ]
+    return weights.trainable, update
+
+  return _build_decoding_finalizer(
+      weights_type, aggregate_type, decode, server_optimizer
+  )
+
+
+def _build_decoding_finalizer(
+    weights_type, aggregate_type, decode, server_optimizer
+):
+  """Builds the finalizer of an aggregate that is no update by itself.
+
+  Args:
+    weights_type: See `build_replacing_finalizer`.
+    aggregate_type: See `build_replacing_finalizer`.
+    decode: A TensorFlow function from the round number, the weights and the
+      aggregate to the trainable weights from which the server takes its step,
+      and their update.
+    server_optimizer: See `build_model_update_finalizer`.
+
+  Returns:
+    See `build_replacing_finalizer`.
+  """
+  update_type = tff.StructWithPythonType(
+      [
+          ('trainable', weights_type.trainable),
+          ('non_trainable', aggregate_type['non_trainable']),
+      ],
+      collections.OrderedDict,
+  )
+  inner = build_model_update_finalizer(
+      weights_type, update_type, server_optimizer
+  )
+
+  @tff.tensorflow.computation(np.int32, weights_type, aggregate_type)
+  @tf.function
+  def decode_computation(round_num, weights, aggregate):
+    trainable, update = decode(round_num, weights, aggregate)
     return (
-        tff.learning.models.ModelWeights(broadcast, weights.non_trainable),
+        tff.learning.models.ModelWeights(trainable, weights.non_trainable),
         collections.OrderedDict(
             trainable=update, non_trainable=aggregate['non_trainable']
         ),
@@ -215,10 +283,10 @@ def build_bit_freezing_finalizer(
       tff.FederatedType(aggregate_type, tff.SERVER),
   )
   def next_fn(state, weights, aggregate):
-    broadcast, update = tff.federated_map(
-        decode, (state[0], weights, aggregate)
+    trainable, update = tff.federated_map(
+        decode_computation, (state[0], weights, aggregate)
     )
-    output = inner.next(state[1], broadcast, update)
+    output = inner.next(state[1], trainable, update)
     return tff.templates.MeasuredProcessOutput(
         tff.federated_zip(
             (tff.federated_map(next_round, state[0]), output.state)

@@ -89,15 +89,36 @@ def keras_model_fn(
     with warnings.catch_warnings():
       # True of TFF's own processes; ours aggregate the moving statistics.
       warnings.filterwarnings('ignore', message='Batch Normalization contains')
-      return tff.learning.models.from_keras_model(
+      model = tff.learning.models.from_keras_model(
           keras_model,
           loss=loss_fn(),
           input_spec=input_spec,
           metrics=metrics_fn(),
       )
+    model.keras_model = keras_model
+    return model
 
   _check_compute_dtype(compute_dtype)
   return model_fn
+
+
+def keras_model_of(
+    model: tff.learning.models.VariableModel,
+) -> tf.keras.Model:
+  """Returns the Keras model in a model that `keras_model_fn` has made.
+
+  Args:
+    model: A `tff.learning.models.VariableModel`.
+
+  Raises:
+    ValueError: If `model` is another one.
+  """
+  if not isinstance(getattr(model, 'keras_model', None), tf.keras.Model):
+    raise ValueError(
+        'This method changes the layers of the Keras model and needs a model'
+        f' from tff_binary.learning.keras_model_fn, got {model!r}.'
+    )
+  return model.keras_model
 
 
 @contextlib.contextmanager

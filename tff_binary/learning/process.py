@@ -43,6 +43,9 @@ BuildFinalizer = Callable[
     ],
     tff.learning.templates.FinalizerProcess,
 ]
+PrepareModel = Callable[
+    [tff.learning.models.VariableModel, Sequence[tf.Variable]], None
+]
 
 _FLOAT32_BITS = 32
 
@@ -58,6 +61,7 @@ def build_learning_process(
     local_training: Optional[local_training_lib.LocalTraining] = None,
     server_optimizer: Optional[tff.learning.optimizers.Optimizer] = None,
     is_compressed: aggregators.IsCompressed = aggregators.is_kernel,
+    compress_last: bool = True,
     wrap_aggregator: Callable[
         [ModelAggregator], ModelAggregator
     ] = lambda factory: factory,
@@ -65,6 +69,8 @@ def build_learning_process(
     downlink_bits: int = 32,
     build_distributor: Optional[BuildDistributor] = None,
     build_finalizer: Optional[BuildFinalizer] = None,
+    inference_kernel: Optional[Callable[[tf.Tensor], tf.Tensor]] = None,
+    prepare_model: Optional[PrepareModel] = None,
     seed: int = 0,
 ) -> Union[
     tff.learning.templates.LearningProcess,
@@ -89,6 +95,8 @@ def build_learning_process(
       default SGD with learning rate 1.
     is_compressed: Which trainable tensors are compressed, a predicate on a
       `tf.TensorSpec` with the variable's name; by default those of rank >= 2.
+    compress_last: Whether the last of these, in most models the classifier's
+      kernel, is compressed like the others.
     wrap_aggregator: A function from the aggregation factory of the trainable
       tensors to the factory to use, for example
       `lambda f: tff.aggregators.clipping_factory(1.0, f)`.
@@ -103,6 +111,12 @@ def build_learning_process(
     build_finalizer: A function from the weights' type, the aggregate's type,
       those bools and the server optimizer to the finalizer of a method that has
       its own; by default `build_model_update_finalizer`.
+    inference_kernel: A TensorFlow function from a compressed tensor of the
+      server to the one that the model is to be used with, which is what
+      `get_model_weights` returns then; by default the tensor itself. The state
+      and `set_model_weights` are about the server's own tensors all the same.
+    prepare_model: A function of a new model and its compressed variables, for
+      methods that change what layers compute.
     seed: The seed of all that clients and server draw.
 
   Returns:
@@ -126,17 +140,18 @@ def build_learning_process(
           f' {model!r}. See tff_binary.learning.keras_model_fn.'
       )
     weights_type = tff.learning.models.weights_type_from_model(model)
-    compressed = [
-        bool(is_compressed(tf.TensorSpec(v.shape, v.dtype, v.name)))
-        for v in model.trainable_variables
-    ]
-    if not any(compressed):
-      raise ValueError(
-          'No trainable variable is compressed: is_compressed refused'
-          f' {[v.name for v in model.trainable_variables]}.'
-      )
+    compressed = _compressed(
+        model.trainable_variables, is_compressed, compress_last
+    )
     if element_spec is None:
       element_spec = _default_element_spec(model.input_spec)
+
+  def prepared_model_fn():
+    model = model_fn()
+    if prepare_model is not None:
+      variables = model.trainable_variables
+      prepare_model(model, [v for v, c in zip(variables, compressed) if c])
+    return model
 
   def build_weight_layers():
     return [
@@ -152,7 +167,7 @@ def build_learning_process(
     build_distributor = _default_distributor(downlink_bits, seed)
   distributor = build_distributor(weights_type, compressed)
   client_work = local_training_lib.build_client_work(
-      model_fn,
+      prepared_model_fn,
       element_spec,
       build_weight_layers,
       local_training,
@@ -184,7 +199,7 @@ def build_learning_process(
       if has_state
       else tff.learning.templates.compose_learning_process
   )
-  return compose(
+  process = compose(
       initial_weights,
       distributor,
       client_work,
@@ -193,6 +208,61 @@ def build_learning_process(
           weights_type, client_result_type.update, compressed, server_optimizer
       ),
   )
+  if inference_kernel is None:
+    return process
+  return _with_inference_kernels(process, inference_kernel, compressed)
+
+
+def _with_inference_kernels(process, inference_kernel, compressed):
+  """Returns the process with another `get_model_weights`."""
+
+  @tff.tensorflow.computation(
+      process.get_model_weights.type_signature.parameter
+  )
+  @tf.function
+  def get_model_weights(state):
+    weights = state.global_model_weights
+    return tff.learning.models.ModelWeights(
+        [
+            inference_kernel(w) if c else w
+            for w, c in zip(weights.trainable, compressed)
+        ],
+        weights.non_trainable,
+    )
+
+  if isinstance(process, stateful_process.StatefulLearningProcess):
+    return stateful_process.StatefulLearningProcess(
+        process.initialize,
+        process.next,
+        process.initialize_client,
+        get_model_weights,
+        process.set_model_weights,
+    )
+  return tff.learning.templates.LearningProcess(
+      process.initialize,
+      process.next,
+      get_model_weights,
+      process.set_model_weights,
+      get_hparams_fn=process.get_hparams,
+      set_hparams_fn=process.set_hparams,
+  )
+
+
+def _compressed(variables, is_compressed, compress_last):
+  """Returns one bool for each variable."""
+  compressed = [
+      bool(is_compressed(tf.TensorSpec(v.shape, v.dtype, v.name)))
+      for v in variables
+  ]
+  if any(compressed) and not compress_last:
+    compressed[len(compressed) - 1 - compressed[::-1].index(True)] = False
+  if not any(compressed):
+    refused_by = 'is_compressed' + ('' if compress_last else ' or compress_last')
+    raise ValueError(
+        f'No trainable variable is compressed: {refused_by} refused'
+        f' {[v.name for v in variables]}.'
+    )
+  return compressed
 
 
 def _packed_tensors(update_type, compressed):

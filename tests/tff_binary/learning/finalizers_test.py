@@ -95,6 +95,37 @@ class FinalizersTest(tf.test.TestCase):
     )
     self.assertNotAllEqual(third.result.trainable, first.result.trainable)
 
+  def test_replaces_compressed_tensors_and_adds_to_all_others(self):
+    weights_type = tff.to_type(
+        tff.learning.models.ModelWeights([_KERNEL, _KERNEL], [])
+    )
+    aggregate_type = tff.to_type(
+        collections.OrderedDict(trainable=[_KERNEL, _KERNEL], non_trainable=[])
+    )
+    weights = tff.learning.models.ModelWeights(
+        [np.float32([4.0, 2.0]), np.float32([4.0, 2.0])], []
+    )
+
+    def run(rate, *aggregates):
+      process = finalizers.build_replacing_finalizer(
+          weights_type,
+          aggregate_type,
+          [True, False],
+          tff.learning.optimizers.build_sgdm(rate),
+      )
+      aggregate = collections.OrderedDict(
+          trainable=[np.float32(x) for x in aggregates], non_trainable=[]
+      )
+      return process.next(
+          process.initialize(), weights, aggregate
+      ).result.trainable
+
+    self.assertAllEqual(run(1.0, [1.0, 0.0], [1.0, 0.0]), [[1, 0], [5, 2]])
+    # A server's step goes half the way.
+    self.assertAllEqual(run(0.5, [1.0, 0.0], [1.0, 0.0]), [[2.5, 1], [4.5, 2]])
+    # Zeros are the mean of no client.
+    self.assertAllEqual(run(1.0, [0.0, 0.0], [0.0, 0.0]), weights.trainable)
+
 
 if __name__ == '__main__':
   tf.test.main()

@@ -1,0 +1,106 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Tests for bifl and bifl_full."""
+
+import functools
+
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+
+from tests.tff_binary import tiny
+from tff_binary import algorithms
+from tff_binary import learning
+from tff_binary.ops import signs
+
+_SIZES = {0: 12, 1: 5}  # Examples of the clients.
+
+
+@functools.lru_cache(maxsize=None)
+def _build(name, **kwargs):
+  algorithm = algorithms.get(name)
+  return algorithm.build(
+      learning.keras_model_fn(tiny.batch_norm_model, tiny.element_spec()),
+      hyperparameters=algorithm.hyperparameters(**kwargs),
+      local_training=learning.LocalTraining(local_epochs=4, batch_size=4),
+  )
+
+
+def _run(process, ids=(0, 1), num_nan=0):
+  """Returns the server's kernels after a round, and the metrics."""
+  data = [tiny.client(_SIZES[i], i, num_nan) for i in ids]
+  output = process.next(process.initialize(), data)
+  weights = output.state.global_model_weights
+  return weights.trainable, learning.round_metrics(output.metrics)
+
+
+class BiFLTest(tf.test.TestCase, parameterized.TestCase):
+
+  def test_server_averages_votes(self):
+    process = _build('bifl')
+    first, _ = _run(process, ids=(0,))
+    second, _ = _run(process, ids=(1,))
+    together, row = _run(process)
+    # The votes of a client by itself, by the number of its examples.
+    self.assertAllInSet(np.round(first[0], 6), [-1.0, 1.0])
+    self.assertNotAllClose(first[0], second[0])
+    for both, x, y in zip(together, first, second):
+      self.assertAllClose(both, 12 / 17 * x + 5 / 17 * y, atol=1e-6)
+    # 30 bits in 4 bytes; the last kernel is not among them.
+    self.assertAllClose(row['uplink_bits_per_param'], 8 * 4 / 30)
+
+  @parameterized.parameters('bifl', 'bifl_full')
+  def test_classifier_is_binary_on_request(self, name):
+    process = _build(name, binary_classifier=True)
+    state = process.initialize()
+    for i, w in enumerate(process.get_model_weights(state).trainable):
+      if w.ndim >= 2:
+        real = state.global_model_weights.trainable[i]
+        self.assertAllClose(w, signs.scaled_sign(real))
+        self.assertNotAllClose(w, real)
+
+  @parameterized.parameters('bifl', 'bifl_full')
+  def test_is_evaluated_with_the_binary_kernels(self, name):
+    process = _build(name)
+    output = process.next(process.initialize(), [tiny.client(12)])
+    real = output.state.global_model_weights.trainable
+    used = process.get_model_weights(output.state).trainable
+    self.assertAllClose(used[0], signs.scaled_sign(real[0]))
+    for u, r in zip(used[1:], real[1:]):  # The classifier's kernel is last.
+      self.assertAllEqual(u, r)
+    real_process = _build(name, evaluate_real_kernels=True)
+    weights = real_process.get_model_weights(output.state)
+    tf.nest.map_structure(
+        self.assertAllEqual, weights, output.state.global_model_weights
+    )
+    # What is set are the server's own.
+    state = process.set_model_weights(process.initialize(), weights)
+    self.assertAllEqual(state.global_model_weights.trainable[0], real[0])
+
+  def test_full_averages_real_kernels(self):
+    process = _build('bifl_full')
+    kernel = _run(process)[0][0]
+    self.assertLen(np.unique(np.abs(kernel)), kernel.size)
+
+  @parameterized.parameters('bifl', 'bifl_full')
+  def test_an_unusable_round_changes_nothing(self, name):
+    process = _build(name)
+    after, row = _run(process, ids=(1,), num_nan=5)
+    self.assertEqual(row['non_finite_clients'], 1)
+    before = process.initialize().global_model_weights.trainable
+    tf.nest.map_structure(self.assertAllEqual, after, before)
+
+
+if __name__ == '__main__':
+  tf.test.main()

@@ -1,0 +1,156 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Tests for sparse_activations."""
+
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+
+from tff_binary import layers
+
+_RATIO = 0.25
+
+
+def _sparse(x):
+  """Returns the quarter of `x` of largest magnitude, and zeros elsewhere."""
+  k = x.size // 4
+  return np.where(np.abs(x) >= np.sort(np.abs(x).ravel())[-k], x, 0)
+
+
+def _gradients(layer, x, upstream):
+  """Returns output and gradients of a layer's inputs, kernel and bias."""
+  x = tf.constant(x)
+
+  @tf.function
+  def run(x, upstream):
+    with tf.GradientTape() as tape:
+      tape.watch(x)
+      output = layer(x)
+    return output, tape.gradient(
+        output, [x, *layer.trainable_weights], upstream
+    )
+
+  return tf.nest.map_structure(np.asarray, run(x, upstream))
+
+
+def _sparsify(model, ratio=_RATIO):
+  kernels = [v for v in model.trainable_variables if v.shape.rank >= 2]
+  layers.sparsify_gradients(model, kernels, ratio)
+  return model
+
+
+class SparsifyGradientsTest(tf.test.TestCase, parameterized.TestCase):
+
+  def test_dense_layer_by_hand(self):
+    random = np.random.RandomState(1)
+    x, upstream = random.randn(6, 4), random.randn(6, 3)
+    dense = tf.keras.layers.Dense(3, activation='tanh', dtype='float64')
+    model = _sparsify(tf.keras.Sequential([tf.keras.Input((4,)), dense]))
+    kernel, bias = dense.get_weights()
+    output, (dx, dw, db) = _gradients(model, x, upstream)
+    self.assertAllClose(output, np.tanh(x @ kernel + bias))
+    inner = upstream * (1 - output**2)
+    self.assertAllClose(dx, inner @ kernel.T)
+    self.assertAllClose(dw, _sparse(x.astype(np.float32)).T @ inner, atol=1e-5)
+    self.assertAllClose(db, inner.sum(0))
+
+  def test_convolution_by_hand(self):
+    random = np.random.RandomState(2)
+    x = random.randn(2, 5, 5, 2).astype(np.float32)
+    upstream = random.randn(2, 3, 3, 3).astype(np.float32)
+    conv = tf.keras.layers.Conv2D(3, 3, use_bias=False)
+    model = _sparsify(tf.keras.Sequential([tf.keras.Input(x.shape[1:]), conv]))
+    kernel = conv.get_weights()[0]
+    output, (dx, dw) = _gradients(model, x, upstream)
+    sparse_x = _sparse(x)
+    expected = np.zeros_like(output), np.zeros_like(x), np.zeros_like(kernel)
+    for i, j in np.ndindex(3, 3):  # Of the output.
+      for a, b in np.ndindex(3, 3):  # Of the kernel.
+        at = (slice(None), i + a, j + b)
+        g = upstream[:, i, j]
+        expected[0][:, i, j] += x[at] @ kernel[a, b]
+        expected[1][at] += g @ kernel[a, b].T
+        expected[2][a, b] += sparse_x[at].T @ g
+    for actual, e in zip((output, dx, dw), expected):
+      self.assertAllClose(actual, e, atol=1e-5)
+
+  @parameterized.named_parameters(
+      ('conv1d', lambda l: l.Conv1D(4, 3, padding='causal'), (8, 3)),
+      ('grouped', lambda l: l.Conv2D(4, 3, groups=2), (8, 8, 2)),
+      ('conv3d', lambda l: l.Conv3D(2, 2), (4, 4, 4, 2)),
+      ('depthwise', lambda l: l.DepthwiseConv2D(3), (8, 8, 3)),
+      ('transposed', lambda l: l.Conv2DTranspose(2, 3, strides=2), (4, 4, 3)),
+      ('einsum', lambda l: l.EinsumDense('abc,cd->abd', (None, 5)), (4, 3)),
+      ('dense_of_sequences', lambda l: l.Dense(5), (4, 3)),
+  )
+  def test_weight_gradient_is_that_of_sparse_inputs(self, build, shape):
+    layer = build(tf.keras.layers)
+    model = tf.keras.Sequential([tf.keras.Input(shape), layer])
+    x = np.random.RandomState(3).randn(2, *shape).astype(np.float32)
+    output = model(x)
+    upstream = tf.random.stateless_normal(output.shape, (1, 2))
+    _, dense = _gradients(model, x, upstream)
+    _, expected = _gradients(model, _sparse(x), upstream)
+    output, actual = _gradients(_sparsify(model), x, upstream)
+    self.assertAllClose(output, model(x))
+    self.assertAllClose(actual[0], dense[0], atol=1e-5)
+    self.assertAllClose(actual[1], expected[1], atol=1e-5)
+    self.assertNotAllClose(actual[1], dense[1], atol=1e-2)
+    for a, d in zip(actual[2:], dense[2:]):
+      self.assertAllClose(a, d, atol=1e-5)
+
+  def test_mixed_precision(self):
+    x = np.random.RandomState(4).randn(8, 6).astype(np.float32)
+    dense = tf.keras.layers.Dense(3, dtype='mixed_bfloat16')
+    model = _sparsify(tf.keras.Sequential([tf.keras.Input((6,)), dense]))
+    upstream = tf.ones([8, 3], tf.bfloat16)
+    output, (_, dw, db) = _gradients(model, x, upstream)
+    self.assertEqual(output.dtype, tf.bfloat16.as_numpy_dtype)
+    self.assertEqual(dw.dtype, np.float32)
+    rounded = np.asarray(tf.cast(tf.cast(x, tf.bfloat16), tf.float32))
+    self.assertAllClose(
+        dw, np.tile(_sparse(rounded).sum(0)[:, None], 3), rtol=0.02, atol=0.02
+    )
+    self.assertAllEqual(db, [8.0] * 3)
+
+  def test_reaches_nested_and_shared_layers(self):
+    shared = tf.keras.layers.Dense(4)
+    nested = tf.keras.Sequential([tf.keras.Input((4,)), shared])
+    inputs = tf.keras.Input((4,))
+    model = tf.keras.Model(inputs, nested(shared(inputs)))
+    x = np.eye(4, dtype=np.float32) * np.arange(1, 5)
+    upstream = tf.ones([4, 4])
+    _, (_, dense, _) = _gradients(model, x, upstream)
+    _, (_, sparse, _) = _gradients(_sparsify(model), x, upstream)
+    self.assertNotAllClose(sparse, dense)
+
+  def test_refuses_other_layers(self):
+    model = tf.keras.Sequential([
+        tf.keras.Input((5,), dtype=tf.int32),
+        tf.keras.layers.Embedding(10, 3, name='words'),
+    ])
+    with self.assertRaisesRegex(
+        ValueError, "words/.* belongs to layer 'words' of type Embedding"
+    ):
+      _sparsify(model)
+
+  def test_everything_is_kept_at_one(self):
+    model = tf.keras.Sequential([tf.keras.Input((5,)), tf.keras.layers.Dense(2)])
+    call = model.layers[0].call
+    _sparsify(model, 1.0)
+    self.assertEqual(model.layers[0].call, call)
+
+
+if __name__ == '__main__':
+  tf.test.main()

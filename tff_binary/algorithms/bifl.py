@@ -1,0 +1,92 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""BiFL: clients train binary networks and send their signs, 1 bit up."""
+
+import dataclasses
+
+import tff_binary
+from tff_binary.algorithms import registry
+
+
+@dataclasses.dataclass(frozen=True)
+class BiFL(registry.Hyperparameters):
+  """Hyper-parameters of BiFL."""
+
+  binary_classifier: bool = registry.hyperparameter(
+      False,
+      'make the last kernel binary too, in most models that of the classifier;'
+      ' without it that is trained and sent in float32',
+      source='our choice',
+  )
+  evaluate_real_kernels: bool = registry.hyperparameter(
+      False,
+      "evaluate the model with the server's real kernels in place of the binary"
+      ' ones that clients train with',
+      source='our choice',
+  )
+
+
+def process_options(hyperparameters):
+  """Returns the options of the process that BiFL and BiFL-Full share.
+
+  Args:
+    hyperparameters: A `BiFL`.
+
+  Returns:
+    A dict of keyword arguments of `tff_binary.learning.build_learning_process`.
+  """
+  return dict(
+      compress_last=hyperparameters.binary_classifier,
+      inference_kernel=(
+          None
+          if hyperparameters.evaluate_real_kernels
+          else tff_binary.ops.signs.scaled_sign
+      ),
+  )
+
+
+@registry.register(
+    'bifl',
+    title='BiFL',
+    source='Yang et al., 2021',
+    summary='trains binary networks and averages their signs',
+    hyperparameters=BiFL,
+)
+def build_bifl(model_fn, *, hyperparameters=BiFL(), **kwargs):
+  """Builds BiFL: 1 bit per compressed parameter up, 32 down.
+
+  The mean of the clients' signs, in [-1, 1], is the server's new kernel, from
+  which all clients train on: of the paper's variants the one that compresses
+  the uplink alone.
+
+  Args:
+    model_fn: A no-arg function that returns a
+      `tff.learning.models.VariableModel`.
+    hyperparameters: A `BiFL`.
+    **kwargs: Keyword arguments of `tff_binary.learning.build_learning_process`.
+
+  Returns:
+    A `tff.learning.templates.LearningProcess`.
+  """
+  return tff_binary.learning.build_learning_process(
+      model_fn,
+      # Lossless on signs: the step size of all of them is 1 and not sent.
+      codec=tff_binary.wire.SignCodec(1.0),
+      build_weight_layer=lambda: tff_binary.layers.BinaryKernel(
+          sends_signs=True
+      ),
+      build_finalizer=tff_binary.learning.build_replacing_finalizer,
+      **process_options(hyperparameters),
+      **kwargs,
+  )
