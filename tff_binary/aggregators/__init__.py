@@ -13,7 +13,7 @@
 # limitations under the License.
 """TFF aggregation factories that unpack bytes and apply step sizes."""
 
+from tff_binary.aggregators.messages import is_kernel
+from tff_binary.aggregators.messages import IsCompressed
 from tff_binary.aggregators.model_update import ModelUpdateFactory
-from tff_binary.aggregators.packed_mean import is_kernel
-from tff_binary.aggregators.packed_mean import IsCompressed
 from tff_binary.aggregators.packed_mean import PackedMeanFactory

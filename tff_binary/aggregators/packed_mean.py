@@ -14,21 +14,15 @@
 """The weighted mean of updates that clients send as packed bytes."""
 
 import collections
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Union
 
 import tensorflow as tf
 import tensorflow_federated as tff
 
+from tff_binary.aggregators import messages
 from tff_binary.ops import seeds
 from tff_binary.wire import codec as codec_lib
-
-IsCompressed = Callable[[tf.TensorSpec], bool]
-
-
-def is_kernel(spec: tf.TensorSpec) -> bool:
-  """Returns whether a tensor is a kernel: of rank 2 or more."""
-  return spec.shape.rank >= 2
 
 
 class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
@@ -66,7 +60,9 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
   def __init__(
       self,
       codec: codec_lib.Codec,
-      is_compressed: Union[IsCompressed, Sequence[bool]] = is_kernel,
+      is_compressed: Union[
+          messages.IsCompressed, Sequence[bool]
+      ] = messages.is_kernel,
       on_off_grid: str = 'raise',
       seed: int = 0,
   ):
@@ -117,68 +113,10 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
       ValueError: If `is_compressed` is a sequence of another length than the
         value has tensors.
     """
-    specs = _tensor_specs(value_type)
-    compressed = self._compressed_tensors(specs)
-    codecs = self._codecs(compressed)
-    num_compressed_params = sum(
-        self._codec.num_params(s) for s, c in zip(specs, compressed) if c
-    )
-
     encode = self.create_encode(value_type, weight_type)
-    message_type = encode.type_signature.result[0]
-
-    @tff.tensorflow.computation
-    def zero():
-      return collections.OrderedDict(
-          weighted_sum=[tf.zeros(s.shape, s.dtype) for s in specs],
-          weight=tf.zeros(weight_type.shape, weight_type.dtype.type),
-          num_clients=tf.constant(0),
-          compressed_uplink_bytes=tf.constant(0, tf.int64),
-          uplink_bytes=tf.constant(0, tf.int64),
-      )
-
-    accumulator_type = zero.type_signature.result
-
-    @tff.tensorflow.computation(accumulator_type, message_type)
-    @tf.function
-    def accumulate(accumulator, message):
-      payload, weight = message
-      sizes = [_num_bytes(p) for p in payload]
-      compressed_bytes = sum(s for s, c in zip(sizes, compressed) if c)
-      return collections.OrderedDict(
-          weighted_sum=[
-              total + c.decode(p, spec, weight)
-              for total, c, p, spec in zip(
-                  accumulator['weighted_sum'], codecs, payload, specs
-              )
-          ],
-          weight=accumulator['weight'] + weight,
-          num_clients=accumulator['num_clients'] + 1,
-          compressed_uplink_bytes=(
-              accumulator['compressed_uplink_bytes'] + compressed_bytes
-          ),
-          uplink_bytes=(
-              accumulator['uplink_bytes'] + sum(sizes) + _num_bytes(weight)
-          ),
-      )
-
-    @tff.tensorflow.computation(accumulator_type, accumulator_type)
-    def merge(a, b):
-      return tf.nest.map_structure(tf.add, a, b)
-
-    @tff.tensorflow.computation(accumulator_type)
-    def report(accumulator):
-      measurements = collections.OrderedDict(accumulator)
-      weighted_sum = measurements.pop('weighted_sum')
-      weight = measurements.pop('weight')
-      measurements['num_compressed_params'] = tf.constant(
-          num_compressed_params, tf.int64
-      )
-      mean = [
-          tf.math.divide_no_nan(x, tf.cast(weight, x.dtype))
-          for x in weighted_sum
-      ]
-      return _pack_like(value_type, mean), measurements
+    weighted_mean = messages.build_weighted_mean(
+        self._message_format(value_type), encode.type_signature.result[0]
+    )
 
     @tff.federated_computation
     def init_fn():
@@ -190,10 +128,8 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
         tff.FederatedType(weight_type, tff.CLIENTS),
     )
     def next_fn(state, value, weight):
-      messages, off_grid = tff.federated_map(encode, (value, weight))
-      mean, measurements = tff.federated_aggregate(
-          messages, zero(), accumulate, merge, report
-      )
+      encoded, off_grid = tff.federated_map(encode, (value, weight))
+      mean, measurements = weighted_mean(encoded)
       if self._on_off_grid == 'drop':  # Python values.
         measurements = tff.federated_map(
             _add_num_dropped, (measurements, tff.federated_sum(off_grid))
@@ -217,8 +153,7 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
       order of `value_type`, and the weight. `off_grid` is an int32, 1 if the
       codec can't represent the value.
     """
-    specs = _tensor_specs(value_type)
-    codecs = self._codecs(self._compressed_tensors(specs))
+    message_format = self._message_format(value_type)
     drop = self._on_off_grid == 'drop'  # Python values.
 
     # Checks run inside a tf.function: directly in a TFF computation an
@@ -226,84 +161,26 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
     @tff.tensorflow.computation(value_type, weight_type)
     @tf.function
     def encode(value, weight):
-      tensors = _flatten(value)
-      num_off_grid = [c.num_off_grid(x) for c, x in zip(codecs, tensors)]
+      parts = message_format.join(value)
+      num_off_grid = message_format.num_off_grid(parts)
       off_grid = tf.add_n([tf.constant(0, tf.int64)] + num_off_grid) > 0
       if drop:
         weight = tf.where(off_grid, tf.zeros_like(weight), weight)
       else:
         checks = [
             _check_on_grid(n, spec, self._codec)
-            for n, spec in zip(num_off_grid, specs)
+            for n, spec in zip(num_off_grid, message_format.specs)
         ]
         with tf.control_dependencies(checks):
           weight = tf.identity(weight)
-      seed = seeds.of_values([self._seed, seeds.ENCODING_DRAWS], tensors)
-      payload = [
-          c.encode(x, seeds.fold_in(seed, i))
-          for i, (c, x) in enumerate(zip(codecs, tensors))
-      ]
-      return (payload, weight), tf.cast(off_grid, tf.int32)
+      seed = seeds.of_values([self._seed, seeds.ENCODING_DRAWS], parts)
+      payloads = message_format.encode(parts, seed)
+      return (payloads, weight), tf.cast(off_grid, tf.int32)
 
     return encode
 
-  def _compressed_tensors(self, specs):
-    """Returns one bool for each of `specs`."""
-    if callable(self._is_compressed):
-      return [bool(self._is_compressed(spec)) for spec in specs]
-    if len(self._is_compressed) != len(specs):
-      raise ValueError(
-          'is_compressed must have one entry for each of the'
-          f' {len(specs)} tensors of the value, got {len(self._is_compressed)}.'
-      )
-    return list(self._is_compressed)
-
-  def _codecs(self, compressed):
-    """Returns the codec of each tensor."""
-    raw_codec = codec_lib.Float32Codec()
-    return [self._codec if c else raw_codec for c in compressed]
-
-
-def _tensor_specs(value_type):
-  """Returns the named `tf.TensorSpec`s of a type, in the order of the type."""
-  if not tff.types.is_structure_of_floats(value_type):
-    raise TypeError(
-        f'All tensors of the value must be of floating dtype, got {value_type}.'
-    )
-  specs = []
-
-  def collect(path, t):
-    if isinstance(t, tff.TensorType):
-      spec = tf.TensorSpec(t.shape, t.dtype.type, path or 'value')
-      if not spec.shape.is_fully_defined():
-        raise TypeError(f'Tensor {path} must have a static shape, got {t}.')
-      specs.append(spec)
-    else:
-      for index, (name, element) in enumerate(
-          tff.structure.iter_elements(t)
-      ):
-        collect(f'{path}[{index if name is None else name}]', element)
-
-  collect('', value_type)
-  return specs
-
-
-def _flatten(value):
-  """Returns the tensors of `value` in the order of its type."""
-  if tf.is_tensor(value):
-    return [value]
-  # Unlike this, tf.nest sorts the keys of a dict.
-  return tff.structure.flatten(
-      tff.structure.from_container(value, recursive=True)
-  )
-
-
-def _pack_like(value_type, tensors):
-  """Packs `tensors` into the Python containers of `value_type`."""
-  tensors = iter(tensors)
-  return tff.types.structure_from_tensor_type_tree(
-      lambda _: next(tensors), value_type
-  )
+  def _message_format(self, value_type):
+    return messages.MessageFormat(value_type, self._codec, self._is_compressed)
 
 
 @tff.tensorflow.computation
@@ -323,11 +200,4 @@ def _check_on_grid(num_off_grid, spec, codec):
           ' updates that were trained on its grid; use SignCodec for any'
           " others, or on_off_grid='drop'. Number of such entries:"
       ),
-  )
-
-
-def _num_bytes(struct):
-  """Returns the bytes of the tensors in `struct`, an int64 scalar."""
-  return sum(
-      tf.size(x, tf.int64) * x.dtype.size for x in tf.nest.flatten(struct)
   )

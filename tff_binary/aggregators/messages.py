@@ -1,0 +1,313 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""What clients send in an aggregation, and the weighted mean of it."""
+
+import collections
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Union
+
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from tff_binary.ops import seeds
+from tff_binary.wire import codec as codec_lib
+
+IsCompressed = Callable[[tf.TensorSpec], bool]
+
+
+def is_kernel(spec: tf.TensorSpec) -> bool:
+  """Returns whether a tensor is a kernel: of rank 2 or more."""
+  return spec.shape.rank >= 2
+
+
+class _Part(NamedTuple):
+  """What is encoded as one tensor.
+
+  Attributes:
+    spec: Its `tf.TensorSpec`.
+    indices: The positions of the value's tensors that are in it.
+    is_compressed: Whether it is for the codec.
+  """
+
+  spec: tf.TensorSpec
+  indices: Sequence[int]
+  is_compressed: bool
+
+
+class MessageFormat:
+  """How a value becomes payloads, one for each of its parts, and back.
+
+  A part is a tensor or, with a joint codec, one vector of all compressed
+  tensors, which stands in the place of the first of them.
+
+  Attributes:
+    specs: The `tf.TensorSpec`s of the parts; a name is a path in the value.
+    num_compressed_params: The model parameters that the compressed parts are
+      about, an int.
+  """
+
+  def __init__(
+      self,
+      value_type: tff.Type,
+      codec: codec_lib.Codec,
+      is_compressed: Union[IsCompressed, Sequence[bool]],
+  ):
+    """Initializes the format.
+
+    Args:
+      value_type: The type of one client's value, float tensors of static shape.
+      codec: The codec of the compressed tensors. All other tensors travel in
+        float32.
+      is_compressed: A predicate on a `tf.TensorSpec`, or one bool for each
+        tensor.
+
+    Raises:
+      TypeError: If `value_type` holds anything but float tensors of static
+        shape.
+      ValueError: If `is_compressed` is a sequence of another length than the
+        value has tensors.
+    """
+    self._value_type = value_type
+    self._codec = codec
+    self._tensor_specs = _tensor_specs(value_type)
+    compressed = _compressed_tensors(is_compressed, self._tensor_specs)
+    self._parts = _parts(self._tensor_specs, compressed, codec.is_joint)
+    self.specs = [part.spec for part in self._parts]
+    self.num_compressed_params = sum(
+        codec.num_params(part.spec)
+        for part in self._parts
+        if part.is_compressed
+    )
+
+  def join(self, value):
+    """Returns the list of the parts of a value, before they are encoded."""
+    tensors = _flatten(value)
+    return [
+        tensors[part.indices[0]]
+        if len(part.indices) == 1
+        else tf.concat(
+            [
+                tf.cast(tf.reshape(tensors[i], [-1]), part.spec.dtype)
+                for i in part.indices
+            ],
+            axis=0,
+        )
+        for part in self._parts
+    ]
+
+  def encode(self, parts, seed, codec=None):
+    """Returns the list of the parts' payloads.
+
+    Args:
+      parts: What `join` has returned.
+      seed: An int32 tensor of shape `[2]`.
+      codec: The codec of this message's compressed parts, if not the format's
+        own, which must be able to decode what it encodes.
+    """
+    return [
+        self._codec_of(part, codec).encode(x, seeds.fold_in(seed, i))
+        for i, (part, x) in enumerate(zip(self._parts, parts))
+    ]
+
+  def num_off_grid(self, parts):
+    """Returns for each part how many entries its codec can't represent."""
+    return [
+        self._codec_of(part).num_off_grid(x)
+        for part, x in zip(self._parts, parts)
+    ]
+
+  def decode(self, payloads, weight):
+    """Returns the parts, multiplied by a weight."""
+    return [
+        self._codec_of(part).decode(payload, part.spec, weight)
+        for part, payload in zip(self._parts, payloads)
+    ]
+
+  def split(self, parts):
+    """Returns the value of which these are the parts."""
+    tensors = [None] * len(self._tensor_specs)
+    for part, joined in zip(self._parts, parts):
+      specs = [self._tensor_specs[i] for i in part.indices]
+      sizes = [spec.shape.num_elements() for spec in specs]
+      pieces = tf.split(tf.reshape(joined, [-1]), sizes)
+      for i, spec, piece in zip(part.indices, specs, pieces):
+        tensors[i] = tf.cast(tf.reshape(piece, spec.shape), spec.dtype)
+    return _pack_like(self._value_type, tensors)
+
+  def num_bytes(self, payloads):
+    """Returns the bytes of all payloads and those of the compressed parts."""
+    sizes = [num_bytes(payload) for payload in payloads]
+    compressed = [
+        size for size, part in zip(sizes, self._parts) if part.is_compressed
+    ]
+    return sum(sizes), sum(compressed, tf.constant(0, tf.int64))
+
+  def _codec_of(self, part, codec=None):
+    if part.is_compressed:
+      return codec or self._codec
+    return codec_lib.Float32Codec()
+
+
+def build_weighted_mean(
+    message_format: MessageFormat, message_type: tff.Type
+) -> Callable[[Any], Any]:
+  """Builds the weighted mean of messages.
+
+  Args:
+    message_format: The format of the payloads.
+    message_type: The type of a client's message, `<payloads, weight>`.
+
+  Returns:
+    A function, to be called while a `tff.federated_computation` is traced, from
+    messages at CLIENTS to `<mean, measurements>` at SERVER, see
+    `PackedMeanFactory`.
+  """
+  weight_type = message_type[1]
+
+  @tff.tensorflow.computation
+  def zero():
+    return collections.OrderedDict(
+        weighted_sum=[tf.zeros(s.shape, s.dtype) for s in message_format.specs],
+        weight=tf.zeros(weight_type.shape, weight_type.dtype.type),
+        num_clients=tf.constant(0),
+        compressed_uplink_bytes=tf.constant(0, tf.int64),
+        uplink_bytes=tf.constant(0, tf.int64),
+    )
+
+  accumulator_type = zero.type_signature.result
+
+  @tff.tensorflow.computation(accumulator_type, message_type)
+  @tf.function
+  def accumulate(accumulator, message):
+    payloads, weight = message
+    payload_bytes, compressed_bytes = message_format.num_bytes(payloads)
+    return collections.OrderedDict(
+        weighted_sum=[
+            total + part
+            for total, part in zip(
+                accumulator['weighted_sum'],
+                message_format.decode(payloads, weight),
+            )
+        ],
+        weight=accumulator['weight'] + weight,
+        num_clients=accumulator['num_clients'] + 1,
+        compressed_uplink_bytes=(
+            accumulator['compressed_uplink_bytes'] + compressed_bytes
+        ),
+        uplink_bytes=(
+            accumulator['uplink_bytes'] + payload_bytes + num_bytes(weight)
+        ),
+    )
+
+  @tff.tensorflow.computation(accumulator_type, accumulator_type)
+  def merge(a, b):
+    return tf.nest.map_structure(tf.add, a, b)
+
+  @tff.tensorflow.computation(accumulator_type)
+  def report(accumulator):
+    measurements = collections.OrderedDict(accumulator)
+    weighted_sum = measurements.pop('weighted_sum')
+    weight = measurements.pop('weight')
+    measurements['num_compressed_params'] = tf.constant(
+        message_format.num_compressed_params, tf.int64
+    )
+    mean = [
+        tf.math.divide_no_nan(x, tf.cast(weight, x.dtype))
+        for x in weighted_sum
+    ]
+    return message_format.split(mean), measurements
+
+  return lambda messages: tff.federated_aggregate(
+      messages, zero(), accumulate, merge, report
+  )
+
+
+def num_bytes(struct):
+  """Returns the bytes of the tensors in `struct`, an int64 scalar."""
+  return sum(
+      tf.size(x, tf.int64) * x.dtype.size for x in tf.nest.flatten(struct)
+  )
+
+
+def _tensor_specs(value_type):
+  """Returns the named `tf.TensorSpec`s of a type, in the order of the type."""
+  if not tff.types.is_structure_of_floats(value_type):
+    raise TypeError(
+        f'All tensors of the value must be of floating dtype, got {value_type}.'
+    )
+  specs = []
+
+  def collect(path, t):
+    if isinstance(t, tff.TensorType):
+      spec = tf.TensorSpec(t.shape, t.dtype.type, path or 'value')
+      if not spec.shape.is_fully_defined():
+        raise TypeError(f'Tensor {path} must have a static shape, got {t}.')
+      specs.append(spec)
+    else:
+      for index, (name, element) in enumerate(
+          tff.structure.iter_elements(t)
+      ):
+        collect(f'{path}[{index if name is None else name}]', element)
+
+  collect('', value_type)
+  return specs
+
+
+def _compressed_tensors(is_compressed, specs):
+  """Returns one bool for each of `specs`."""
+  if callable(is_compressed):
+    return [bool(is_compressed(spec)) for spec in specs]
+  if len(is_compressed) != len(specs):
+    raise ValueError(
+        f'is_compressed must have one entry for each of the {len(specs)}'
+        f' tensors of the value, got {len(is_compressed)}.'
+    )
+  return list(is_compressed)
+
+
+def _parts(specs, compressed, is_joint):
+  """Returns the parts of which a message consists."""
+  parts = [
+      _Part(spec, [i], c) for i, (spec, c) in enumerate(zip(specs, compressed))
+  ]
+  joined = [part for part in parts if part.is_compressed]
+  if not is_joint or len(joined) < 2:
+    return parts
+  spec = tf.TensorSpec(
+      [sum(part.spec.shape.num_elements() for part in joined)],
+      joined[0].spec.dtype,
+      ', '.join(part.spec.name for part in joined),
+  )
+  joint = _Part(spec, [i for part in joined for i in part.indices], True)
+  first = joint.indices[0]
+  rest = parts[first + 1 :]
+  return parts[:first] + [joint] + [p for p in rest if not p.is_compressed]
+
+
+def _flatten(value):
+  """Returns the tensors of `value` in the order of its type."""
+  if tf.is_tensor(value):
+    return [value]
+  # Unlike this, tf.nest sorts the keys of a dict.
+  return tff.structure.flatten(
+      tff.structure.from_container(value, recursive=True)
+  )
+
+
+def _pack_like(value_type, tensors):
+  """Packs `tensors` into the Python containers of `value_type`."""
+  tensors = iter(tensors)
+  return tff.types.structure_from_tensor_type_tree(
+      lambda _: next(tensors), value_type
+  )
