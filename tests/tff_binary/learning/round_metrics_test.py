@@ -83,6 +83,15 @@ class RoundMetricsTest(absltest.TestCase):
         ),
     )
 
+  def test_what_clients_took_adds_to_what_all_of_them_got(self):
+    metrics = _metrics(_packed_mean(2, 100, 2 * 17, 2 * 41))
+    metrics['distributor']['compressed_downlink_bytes_per_client'] = np.int64(0)
+    metrics['client_work']['train']['received_bytes'] = np.int64(13 + 400)
+    row = learning.round_metrics(metrics)
+    self.assertEqual(row['downlink_bytes'], 2 * 504 + 13 + 400)
+    self.assertAlmostEqual(row['downlink_bits_per_param'], 8 * 413 / 200)
+    self.assertNoCommonElements(row, ['received_bytes', 'train_received_bytes'])
+
   def test_values_are_python_numbers(self):
     row = learning.round_metrics(_metrics(_packed_mean(1, 8, 5, 9)))
     self.assertEqual({type(v) for v in row.values()}, {int, float})

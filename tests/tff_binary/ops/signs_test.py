@@ -43,6 +43,17 @@ class StochasticSignTest(tf.test.TestCase):
       self.assertAllEqual(drawn, np.less(noise, chances))
 
 
+class MajorityTest(tf.test.TestCase):
+
+  def test_most_voters_win_and_noise_breaks_ties(self):
+    votes = tf.constant([3.0, -1.0, 1.0, -0.2, 0.0, 0.0, -0.0, 0.0])
+    noise = tf.constant([0.0, 0.9, 0.4, 0.6, 0.0, 0.49, 0.5, 0.99])
+    self.assertAllEqual(
+        signs.majority(votes, noise),
+        [1.0, -1.0, 1.0, -1.0, -1.0, -1.0, 1.0, 1.0],
+    )
+
+
 class ZNoiseTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(1.0, 1.5, 2.0, 10.0, float('inf'))
