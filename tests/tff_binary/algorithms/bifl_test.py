@@ -15,7 +15,6 @@
 
 import functools
 
-from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
@@ -45,7 +44,7 @@ def _run(process, ids=(0, 1), num_nan=0):
   return weights.trainable, learning.round_metrics(output.metrics)
 
 
-class BiFLTest(tf.test.TestCase, parameterized.TestCase):
+class BiFLTest(tf.test.TestCase):
 
   def test_server_averages_votes(self):
     process = _build('bifl')
@@ -60,46 +59,55 @@ class BiFLTest(tf.test.TestCase, parameterized.TestCase):
     # 30 bits in 4 bytes; the last kernel is not among them.
     self.assertAllClose(row['uplink_bits_per_param'], 8 * 4 / 30)
 
-  @parameterized.parameters('bifl', 'bifl_full')
-  def test_classifier_is_binary_on_request(self, name):
-    process = _build(name, binary_classifier=True)
-    state = process.initialize()
-    for i, w in enumerate(process.get_model_weights(state).trainable):
-      if w.ndim >= 2:
-        real = state.global_model_weights.trainable[i]
-        self.assertAllClose(w, signs.scaled_sign(real))
-        self.assertNotAllClose(w, real)
-
-  @parameterized.parameters('bifl', 'bifl_full')
-  def test_is_evaluated_with_the_binary_kernels(self, name):
-    process = _build(name)
+  def test_is_evaluated_with_the_binary_kernels(self):
+    process = _build('bifl')
     output = process.next(process.initialize(), [tiny.client(12)])
-    real = output.state.global_model_weights.trainable
+    real = output.state.global_model_weights
     used = process.get_model_weights(output.state).trainable
-    self.assertAllClose(used[0], signs.scaled_sign(real[0]))
-    for u, r in zip(used[1:], real[1:]):  # The classifier's kernel is last.
+    self.assertAllClose(used[0], signs.scaled_sign(real.trainable[0]))
+    self.assertNotAllClose(used[0], real.trainable[0])
+    for u, r in zip(used[1:], real.trainable[1:]):  # The classifier is last.
       self.assertAllEqual(u, r)
-    real_process = _build(name, evaluate_real_kernels=True)
-    weights = real_process.get_model_weights(output.state)
-    tf.nest.map_structure(
-        self.assertAllEqual, weights, output.state.global_model_weights
-    )
     # What is set are the server's own.
-    state = process.set_model_weights(process.initialize(), weights)
-    self.assertAllEqual(state.global_model_weights.trainable[0], real[0])
+    state = process.set_model_weights(process.initialize(), real)
+    tf.nest.map_structure(
+        self.assertAllEqual, state.global_model_weights, real
+    )
 
-  def test_full_averages_real_kernels(self):
-    process = _build('bifl_full')
-    kernel = _run(process)[0][0]
-    self.assertLen(np.unique(np.abs(kernel)), kernel.size)
-
-  @parameterized.parameters('bifl', 'bifl_full')
-  def test_an_unusable_round_changes_nothing(self, name):
-    process = _build(name)
+  def test_an_unusable_round_changes_nothing(self):
+    process = _build('bifl')
     after, row = _run(process, ids=(1,), num_nan=5)
     self.assertEqual(row['non_finite_clients'], 1)
     before = process.initialize().global_model_weights.trainable
     tf.nest.map_structure(self.assertAllEqual, after, before)
+
+
+class BiFLFullTest(tf.test.TestCase):
+
+  def test_server_averages_real_kernels(self):
+    process = _build('bifl_full', evaluate_real_kernels=True)
+    kernel = _run(process)[0][0]
+    self.assertLen(np.unique(np.abs(kernel)), kernel.size)
+
+  def test_is_evaluated_with_real_kernels_on_request(self):
+    process = _build('bifl_full', evaluate_real_kernels=True)
+    state = process.initialize()
+    tf.nest.map_structure(
+        self.assertAllEqual,
+        process.get_model_weights(state),
+        state.global_model_weights,
+    )
+
+  def test_classifier_is_binary_on_request(self):
+    process = _build('bifl_full', binary_classifier=True)
+    kernels = [
+        w
+        for w in process.get_model_weights(process.initialize()).trainable
+        if w.ndim >= 2
+    ]
+    self.assertLen(kernels, 2)
+    for kernel in kernels:
+      self.assertTrue(tiny.is_on_grid(kernel))
 
 
 if __name__ == '__main__':
