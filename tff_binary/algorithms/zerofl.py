@@ -25,24 +25,25 @@ class ZeroFL(registry.Hyperparameters):
 
   sparsity: float = registry.hyperparameter(
       0.97,
-      'share of the weights of each kernel that the forward pass leaves out, and'
-      ' of the inputs of each layer that its weight gradient does',
+      'share of the weights of each kernel that the forward pass leaves out,'
+      ' and of the inputs of each layer that its weight gradient does',
       minimum=0.0,
       maximum=0.9999,
       source='FedBAT, section 5.1',
   )
   mask_ratio: float = registry.hyperparameter(
       0.0,
-      'r_mask: 1 - sparsity + mask_ratio is the share of entries sent, at most 1',
+      'r_mask: 1 - sparsity + mask_ratio is the share of entries that are sent,'
+      ' at most 1',
       minimum=0.0,
       maximum=1.0,
       source='the paper has 0, 0.1 and 0.2',
   )
   upload: str = registry.hyperparameter(
       'top_k_weights_diff',
-      'what is sent: the largest weights, which are averaged with zeros for the'
-      ' others; the update where weights are largest; the largest entries of the'
-      ' update',
+      'what is sent: the largest weights, which are averaged with zeros for'
+      ' the others; the update where weights are largest; the largest entries'
+      ' of the update',
       choices=(
           'top_k_weights',
           'diff_on_top_k_weights',
@@ -115,7 +116,7 @@ def build_zerofl(model_fn, *, hyperparameters=ZeroFL(), **kwargs):
       model_fn,
       codec=tff_binary.wire.SparseCodec(h.upload_ratio),
       build_weight_layer=lambda: layers.SparseKernel(
-          h.sparsity, h.upload, h.upload_ratio
+          keep_ratio, h.upload, h.upload_ratio
       ),
       prepare_model=prepare_model,
       build_finalizer=(

@@ -19,10 +19,11 @@ from tff_binary.layers import weight_layer
 from tff_binary.ops import sparsity
 from tff_binary.ops import straight_through
 
+
 class SparseKernel(weight_layer.WeightLayer):
   """Trains all weights and computes with those of largest magnitude.
 
-  The effective kernel has the share `1 - sparsity_ratio` of the weights and zeros
+  The effective kernel has the share `keep_ratio` of the weights and zeros
   elsewhere, chosen anew at every step; its gradient reaches all weights.
 
   What a client sends is what the codec takes the largest entries of:
@@ -41,19 +42,19 @@ class SparseKernel(weight_layer.WeightLayer):
   """
 
   def __init__(
-      self, sparsity_ratio: float, upload: str, upload_ratio: float, **kwargs
+      self, keep_ratio: float, upload: str, upload_ratio: float, **kwargs
   ):
     """Initializes the layer; the values are checked by `ZeroFL`.
 
     Args:
-      sparsity_ratio: The share of weights that are left out, in [0, 1).
-      upload: One of these three.
+      keep_ratio: The share of weights that are used, in (0, 1].
+      upload: One of the three above.
       upload_ratio: The share of entries that are sent, in (0, 1].
       **kwargs: Keyword arguments of `tf.keras.layers.Layer`.
     """
     # All weights stay in float32 under mixed precision.
     super().__init__(dtype='float32', **kwargs)
-    self._keep_ratio = 1.0 - sparsity_ratio
+    self._keep_ratio = keep_ratio
     self._upload = upload
     self._upload_ratio = upload_ratio
 

@@ -16,9 +16,8 @@
 Magnitudes are compared as bit patterns: those of non-negative float32 numbers
 have the order of the numbers, and NaN comes after infinity. So the threshold is
 found exactly in three counting passes, of which the second and third see only
-what shares the leading bits of the threshold. `tf.math.top_k` and `tf.sort` take
-ten and fifty times as long on a CPU, where the threshold is needed at every
-step.
+what shares the leading bits of the threshold. On a CPU `tf.math.top_k` takes
+ten times as long and `tf.sort` fifty times; it is needed at every step.
 """
 
 import tensorflow as tf

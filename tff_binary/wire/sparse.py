@@ -47,8 +47,8 @@ class SparseCodec(codec.Codec):
   """Lossy: the entries of largest magnitude in float32, all others as zeros.
 
   Of n entries `round(ratio * n)` are sent, but at least one, whatever their
-  values; of entries of the same magnitude the first ones. Updates with no more non-zero
-  entries than that arrive as they are.
+  values; of entries of the same magnitude the first ones. Updates with no more
+  non-zero entries than that arrive as they are.
 
   Positions are sent as gaps, the number of entries between one that is sent and
   the next, in a Golomb-Rice code: for a gap g, `g >> b` as so many 0 bits and a

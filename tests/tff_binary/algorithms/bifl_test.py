@@ -81,6 +81,18 @@ class BiFLTest(tf.test.TestCase):
     before = process.initialize().global_model_weights.trainable
     tf.nest.map_structure(self.assertAllEqual, after, before)
 
+  def test_refuses_a_model_of_one_kernel(self):
+    def build_model():
+      return tf.keras.Sequential([
+          tf.keras.Input((tiny.NUM_FEATURES,)),
+          tf.keras.layers.Dense(tiny.NUM_CLASSES),
+      ])
+
+    with self.assertRaisesRegex(ValueError, 'compress_last=False refused'):
+      algorithms.build_bifl(
+          learning.keras_model_fn(build_model, tiny.element_spec())
+      )
+
 
 class BiFLFullTest(tf.test.TestCase):
 
