@@ -61,7 +61,8 @@ class BiFLTest(tf.test.TestCase):
 
   def test_is_evaluated_with_the_binary_kernels(self):
     process = _build('bifl')
-    output = process.next(process.initialize(), [tiny.client(12)])
+    clients = [tiny.client(12, 0), tiny.client(5, 1)]
+    output = process.next(process.initialize(), clients)
     real = output.state.global_model_weights
     used = process.get_model_weights(output.state).trainable
     self.assertAllClose(used[0], signs.scaled_sign(real.trainable[0]))
