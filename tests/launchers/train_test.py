@@ -226,6 +226,11 @@ class TrainTest(parameterized.TestCase):
           dict(learning_rate=0.0),
           '^--learning_rate must be a positive number, got 0.0$',
       ),
+      (
+          'server_learning_rate',
+          dict(algorithm='signsgd_majority_vote', server_learning_rate=0.5),
+          r'^--server_learning_rate=0\.5 is not for --algorithm=signsgd_maj',
+      ),
       ('task', dict(task='x'), "^--task must be one of .*digits, .* got 'x'$"),
       (
           'train_examples',

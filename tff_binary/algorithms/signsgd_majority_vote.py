@@ -76,9 +76,9 @@ def build_signsgd_majority_vote(
         weights_type, is_compressed, history
     )
 
-  def build_finalizer(weights_type, update_type, is_compressed, optimizer):
+  def build_finalizer(weights_type, mean_type, is_compressed, optimizer):
     return learning.build_majority_vote_finalizer(
-        weights_type, update_type, is_compressed, step_size, seed, optimizer
+        weights_type, mean_type, is_compressed, step_size, seed, optimizer
     )
 
   return learning.build_learning_process(

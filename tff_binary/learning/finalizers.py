@@ -170,7 +170,7 @@ def build_bit_freezing_finalizer(
       update.append(mean)
     return broadcast, update
 
-  return _build_decoding_finalizer(
+  return build_decoding_finalizer(
       weights_type, aggregate_type, decode, server_optimizer
   )
 
@@ -213,26 +213,32 @@ def build_replacing_finalizer(
     ]
     return weights.trainable, update
 
-  return _build_decoding_finalizer(
+  return build_decoding_finalizer(
       weights_type, aggregate_type, decode, server_optimizer
   )
 
 
-def _build_decoding_finalizer(
-    weights_type, aggregate_type, decode, server_optimizer
-):
+def build_decoding_finalizer(
+    weights_type: tff.Type,
+    aggregate_type: tff.Type,
+    decode: Callable[..., tuple[Sequence[tf.Tensor], Sequence[tf.Tensor]]],
+    server_optimizer: Optional[tff.learning.optimizers.Optimizer] = None,
+) -> tff.learning.templates.FinalizerProcess:
   """Builds the finalizer of an aggregate that is no update by itself.
 
+  A round without any usable client, whose aggregate is zero, changes nothing.
+
   Args:
-    weights_type: See `build_replacing_finalizer`.
-    aggregate_type: See `build_replacing_finalizer`.
+    weights_type: A `tff.Type` of `tff.learning.models.ModelWeights`.
+    aggregate_type: The type of the aggregate `<trainable, non_trainable>`.
     decode: A TensorFlow function from the round number, the weights and the
       aggregate to the trainable weights from which the server takes its step,
       and their update.
     server_optimizer: See `build_model_update_finalizer`.
 
   Returns:
-    See `build_replacing_finalizer`.
+    A `tff.learning.templates.FinalizerProcess`; its state is the round number,
+    counted from 0, and the optimizer's state.
   """
   update_type = tff.StructWithPythonType(
       [

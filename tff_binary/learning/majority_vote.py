@@ -13,12 +13,9 @@
 # limitations under the License.
 """Moves every weight by one step, to where most clients want it."""
 
-import collections
 from collections.abc import Sequence
 from typing import Optional
 
-import numpy as np
-import tensorflow as tf
 import tensorflow_federated as tff
 
 from tff_binary.learning import finalizers
@@ -28,7 +25,7 @@ from tff_binary.ops import signs
 
 def build_majority_vote_finalizer(
     weights_type: tff.Type,
-    update_type: tff.Type,
+    mean_type: tff.Type,
     is_compressed: Sequence[bool],
     step_size: float,
     seed: int = 0,
@@ -39,12 +36,11 @@ def build_majority_vote_finalizer(
   Source: signSGD with majority vote (Bernstein et al., ICLR 2019), Algorithm 1.
   A tie is broken at random, for each entry by itself (our choice).
 
-  The means of all other tensors are added. A round without usable clients,
-  whose means are all zero, changes nothing.
+  The means of all other tensors are added.
 
   Args:
     weights_type: A `tff.Type` of `tff.learning.models.ModelWeights`.
-    update_type: The type of the aggregate `<trainable, non_trainable>`: for a
+    mean_type: The type of the aggregate `<trainable, non_trainable>`: for a
       compressed tensor the mean of the clients' signs.
     is_compressed: One bool for each trainable tensor: whether it is voted on.
     step_size: By how much a vote moves an entry, a positive float.
@@ -52,8 +48,8 @@ def build_majority_vote_finalizer(
     server_optimizer: None; the step is the method's own.
 
   Returns:
-    A `tff.learning.templates.FinalizerProcess`; its state is the round number,
-    counted from 0.
+    A `tff.learning.templates.FinalizerProcess`, see
+    `build_decoding_finalizer`.
 
   Raises:
     ValueError: If there is a server optimizer.
@@ -63,45 +59,15 @@ def build_majority_vote_finalizer(
         'server_optimizer must be None with a majority vote, which takes steps'
         f' of a fixed size, got {server_optimizer!r}.'
     )
-  inner = finalizers.build_model_update_finalizer(weights_type, update_type)
 
-  @tff.tensorflow.computation(np.int32, update_type)
-  @tf.function
-  def vote(round_num, mean):
-    """Returns the next round's number and the update."""
-    has_voters = tf.reduce_any(
-        [tf.reduce_any(tf.not_equal(x, 0.0)) for x in tf.nest.flatten(mean)]
-    )
+  def decode(round_num, weights, mean):
     round_seed = seeds.fold_in([seed, seeds.SERVER_DRAWS], round_num)
-    trainable = []
+    update = []
     for i, (x, c) in enumerate(zip(mean['trainable'], is_compressed)):
       if c:
         noise = seeds.uniform(x.shape, seeds.fold_in(round_seed, i))
-        step = step_size * signs.majority(x, noise)
-        x = tf.where(has_voters, step, tf.zeros_like(step))
-      trainable.append(x)
-    return round_num + 1, collections.OrderedDict(
-        trainable=trainable, non_trainable=mean['non_trainable']
-    )
+        x = step_size * signs.majority(x, noise)
+      update.append(x)
+    return weights.trainable, update
 
-  @tff.federated_computation
-  def init_fn():
-    return tff.federated_zip(
-        (tff.federated_value(0, tff.SERVER), inner.initialize())
-    )
-
-  @tff.federated_computation(
-      init_fn.type_signature.result,
-      tff.FederatedType(weights_type, tff.SERVER),
-      tff.FederatedType(update_type, tff.SERVER),
-  )
-  def next_fn(state, weights, mean):
-    next_round, update = tff.federated_map(vote, (state[0], mean))
-    output = inner.next(state[1], weights, update)
-    return tff.templates.MeasuredProcessOutput(
-        tff.federated_zip((next_round, output.state)),
-        output.result,
-        output.measurements,
-    )
-
-  return tff.learning.templates.FinalizerProcess(init_fn, next_fn)
+  return finalizers.build_decoding_finalizer(weights_type, mean_type, decode)
