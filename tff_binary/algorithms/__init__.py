@@ -15,10 +15,14 @@
 
 # Imported in the order in which tables and help list the algorithms.
 # pylint: disable=g-bad-import-order
+from tff_binary.algorithms.adaquantfl import AdaQuantFL
+from tff_binary.algorithms.adaquantfl import build_adaquantfl
 from tff_binary.algorithms.bifl import BiFL
 from tff_binary.algorithms.bifl import build_bifl
 from tff_binary.algorithms.bifl_full import BiFLFull
 from tff_binary.algorithms.bifl_full import build_bifl_full
+from tff_binary.algorithms.dadaquant import build_dadaquant
+from tff_binary.algorithms.dadaquant import DAdaQuant
 from tff_binary.algorithms.ef_signsgd import build_ef_signsgd
 from tff_binary.algorithms.ef_signsgd import EFSignSGD
 from tff_binary.algorithms.fedavg import build_fedavg

@@ -36,7 +36,7 @@ from tff_binary.layers import weight_layer
 from tff_binary.ops import seeds
 
 # What a client draws random numbers for.
-_SHUFFLE, _FORWARD, _UPLOAD, _RECEIVE, _AUGMENT = range(5)
+_SHUFFLE, _FORWARD, _UPLOAD, _RECEIVE, _AUGMENT, _REPORT = range(6)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,6 +88,7 @@ def build_client_update(
     weight_layers: Sequence[Optional[weight_layer.WeightLayer]],
     local_training: LocalTraining,
     seed: int,
+    reports_loss: bool = False,
 ):
   """Returns the `tf.function` that trains one client for one round.
 
@@ -96,6 +97,11 @@ def build_client_update(
     weight_layers: For each trainable variable its layer, or `None`.
     local_training: How to train.
     seed: The seed of the whole run.
+    reports_loss: Whether the update has a third element, `received_loss`: the
+      mean loss of the client's examples at what it has received, before it
+      trains, as training would see it: in the same batches in the order of the
+      data, without augmentation, in training mode, so that batch normalization
+      uses the batches' statistics.
 
   Returns:
     A `tf.function` of the round number (int32 scalar), what the client receives
@@ -118,16 +124,21 @@ def build_client_update(
   preprocess_fn = local_training.preprocess_fn or tf.identity
   augment_fn = local_training.augment_fn or (lambda features, seed: features)
 
-  def local_gradients(batch, kernels, seed):
-    """Returns dL/dv for each of `local_variables`."""
-    with tf.GradientTape() as layer_tape:
-      effective = [
-          None if layer is None else layer(kernel, seeds.fold_in(seed, i))
-          for i, (layer, kernel) in enumerate(zip(weight_layers, kernels))
-      ]
+  def assign_effective(kernels, seed):
+    """Sets the model's kernels to their layers' outputs and returns those."""
+    effective = [
+        None if layer is None else layer(kernel, seeds.fold_in(seed, i))
+        for i, (layer, kernel) in enumerate(zip(weight_layers, kernels))
+    ]
     for variable, value in zip(model.trainable_variables, effective):
       if value is not None:
         variable.assign(value)
+    return effective
+
+  def local_gradients(batch, kernels, seed):
+    """Returns dL/dv for each of `local_variables`."""
+    with tf.GradientTape() as layer_tape:
+      effective = assign_effective(kernels, seed)
     with tf.GradientTape() as model_tape:
       output = model.forward_pass(batch, training=True)
     gradients = model_tape.gradient(
@@ -171,14 +182,34 @@ def build_client_update(
       else:
         seed = seeds.fold_in(receive_seed, i)
         layer.receive(value, next(states), round_num, seed)
+    receive_non_trainable(weights)
+
+  def receive_non_trainable(weights):
     for variable, value in zip(
         model.non_trainable_variables, weights.non_trainable
     ):
       variable.assign(value)
 
+  def received_loss(weights, data, seed):
+    """Returns the loss before training, and leaves all variables alone."""
+    for layer in layers:
+      layer.advance(0)
+    assign_effective(weights.trainable, seed)
+    num_examples = tf.shape(data['labels'])[0]
+    total = 0.0
+    for start in tf.range(0, num_examples, local_training.batch_size):
+      end = tf.minimum(start + local_training.batch_size, num_examples)
+      batch = (
+          preprocess_fn(data['features'][start:end]),
+          data['labels'][start:end],
+      )
+      loss = model.forward_pass(batch, training=True).loss
+      total += tf.cast(loss * tf.cast(end - start, loss.dtype), tf.float32)
+    receive_non_trainable(weights)
+    return tf.math.divide_no_nan(total, tf.cast(num_examples, tf.float32))
+
   @tf.function
   def client_update(round_num, weights, data, client_state):
-    model.reset_metrics()
     num_examples = tf.shape(data['labels'])[0]
     batch_size = local_training.batch_size
     steps_per_epoch = (num_examples + batch_size - 1) // batch_size
@@ -190,6 +221,12 @@ def build_client_update(
     receive(round_num, weights, client_state, client_seed)
     for layer in layers:
       layer.start(num_steps)
+    report = collections.OrderedDict()
+    if reports_loss:
+      report['received_loss'] = received_loss(
+          weights, data, seeds.fold_in(client_seed, _REPORT)
+      )
+    model.reset_metrics()
     optimizer_state = optimizer.initialize(
         tuple(tf.TensorSpec(v.shape, v.dtype) for v in local_variables)
     )
@@ -243,7 +280,7 @@ def build_client_update(
         [
             tf.reduce_all(tf.math.is_finite(x))
             for x in tf.nest.flatten(
-                [local_variables, trainable, non_trainable]
+                [local_variables, trainable, non_trainable, report]
             )
         ]
     )
@@ -252,7 +289,7 @@ def build_client_update(
     update = tf.nest.map_structure(
         keep,
         collections.OrderedDict(
-            trainable=trainable, non_trainable=non_trainable
+            trainable=trainable, non_trainable=non_trainable, **report
         ),
     )
     metrics = collections.OrderedDict(model.report_local_unfinalized_metrics())
@@ -345,6 +382,7 @@ def build_client_work(
     seed: int,
     received_type: Optional[tff.Type] = None,
     weighting: str = 'examples',
+    reports_loss: bool = False,
 ) -> Union[tff.learning.templates.ClientWorkProcess, StatefulClientWork]:
   """Builds the client work of all processes in this package.
 
@@ -370,11 +408,15 @@ def build_client_work(
       the model's weights.
     weighting: How much a client counts: `'examples'`, as much as it has of
       them, or `'uniform'`, as much as any other.
+    reports_loss: Whether an update holds the loss at what the client has
+      received, see `build_client_update`. This takes one more forward pass over
+      the client's data.
 
   Returns:
     A `tff.learning.templates.ClientWorkProcess`, or a `StatefulClientWork` if
     the layers have states. Its client results hold the update
-    `<trainable=..., non_trainable=...>`.
+    `<trainable=..., non_trainable=...>`, with `reports_loss` also
+    `received_loss=...`.
 
   Raises:
     ValueError: If `weighting` is not allowed.
@@ -423,7 +465,7 @@ def build_client_work(
   @tff.tensorflow.computation(np.int32, received_type, state_type, data_type)
   def client_computation(round_num, weights, client_state, dataset):
     client_update = build_client_update(
-        model_fn(), build_weight_layers(), local_training, seed
+        model_fn(), build_weight_layers(), local_training, seed, reports_loss
     )
     update, num_examples, metrics, new_state = client_update(
         round_num, weights, dataset.get_single_element(), client_state

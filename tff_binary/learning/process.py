@@ -66,6 +66,8 @@ def build_learning_process(
         [ModelAggregator], ModelAggregator
     ] = lambda factory: factory,
     weighting: str = 'examples',
+    level_schedule: Optional[aggregators.LevelSchedule] = None,
+    levels_by_weight: bool = False,
     downlink_bits: int = 32,
     build_distributor: Optional[BuildDistributor] = None,
     build_finalizer: Optional[BuildFinalizer] = None,
@@ -102,6 +104,10 @@ def build_learning_process(
       `lambda f: tff.aggregators.clipping_factory(1.0, f)`.
     weighting: How much a client counts in the mean: `'examples'`, as much as it
       has of them, or `'uniform'`, as much as any other.
+    level_schedule: How many levels clients quantize with, depending on the loss
+      of the model that they have received, which they evaluate and send; for a
+      `QSGDCodec` alone. By default the codec says it.
+    levels_by_weight: Whether these depend on the client's weight, too.
     downlink_bits: What the compressed kernels take on their way to the clients:
       32, or 2 to 16 for stochastically rounded codes of so many bits, see
       `distributors.KernelQuantizer`.
@@ -174,23 +180,16 @@ def build_learning_process(
       seed,
       distributor.next.type_signature.result.result.member,
       weighting,
+      reports_loss=level_schedule is not None,
   )
   has_state = isinstance(client_work, local_training_lib.StatefulClientWork)
   output_type = client_work.next.type_signature.result
   client_result_type = (
       output_type[0] if has_state else output_type
   ).result.member
-  aggregator = aggregators.ModelUpdateFactory(
-      trainable=wrap_aggregator(
-          aggregators.PackedMeanFactory(
-              codec,
-              _packed_tensors(client_result_type.update.trainable, compressed),
-              seed=seed,
-          )
-      ),
-      non_trainable=aggregators.PackedMeanFactory(
-          wire.Float32Codec(), is_compressed=lambda spec: False
-      ),
+  packed = _packed_tensors(client_result_type.update.trainable, compressed)
+  aggregator = _aggregation_factory(
+      codec, packed, wrap_aggregator, level_schedule, levels_by_weight, seed
   ).create(client_result_type.update, client_result_type.update_weight)
   if build_finalizer is None:
     build_finalizer = _default_finalizer
@@ -205,7 +204,10 @@ def build_learning_process(
       client_work,
       aggregator,
       build_finalizer(
-          weights_type, client_result_type.update, compressed, server_optimizer
+          weights_type,
+          aggregator.next.type_signature.result.result.member,
+          compressed,
+          server_optimizer,
       ),
   )
   if inference_kernel is None:
@@ -257,12 +259,32 @@ def _compressed(variables, is_compressed, compress_last):
   if any(compressed) and not compress_last:
     compressed[len(compressed) - 1 - compressed[::-1].index(True)] = False
   if not any(compressed):
-    refused_by = 'is_compressed' + ('' if compress_last else ' or compress_last')
+    refused_by = 'is_compressed' if compress_last else 'compress_last=False'
     raise ValueError(
         f'No trainable variable is compressed: {refused_by} refused'
         f' {[v.name for v in variables]}.'
     )
   return compressed
+
+
+def _aggregation_factory(
+    codec, packed, wrap_aggregator, level_schedule, levels_by_weight, seed
+):
+  """Returns the factory for the clients' updates, see the process' arguments.
+
+  `packed` has one bool for each tensor of their trainable half.
+  """
+  non_trainable = aggregators.PackedMeanFactory(
+      wire.Float32Codec(), is_compressed=lambda spec: False
+  )
+  if level_schedule is None:
+    mean = aggregators.PackedMeanFactory(codec, packed, seed=seed)
+    return aggregators.ModelUpdateFactory(wrap_aggregator(mean), non_trainable)
+  mean = aggregators.AdaptiveMeanFactory(
+      codec, level_schedule, packed, levels_by_weight, seed
+  )
+  update = aggregators.ModelUpdateFactory(wrap_aggregator(mean), non_trainable)
+  return aggregators.LossFeedbackFactory(update, mean.with_loss)
 
 
 def _packed_tensors(update_type, compressed):

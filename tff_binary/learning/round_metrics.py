@@ -28,7 +28,9 @@ def round_metrics(
   `uplink_bits_per_param` counts the bytes of the compressed kernels alone,
   `uplink_bits_per_param_total` everything that is sent; the same two for the
   downlink. Training metrics are named `train_<metric>`. `sparsity` is the share
-  of zeros among the kernel entries of a quantized downlink.
+  of zeros among the kernel entries of a quantized downlink. `received_loss` and
+  `levels` are the clients' loss before training, and the number of levels that
+  followed from it, where the aggregator adapts that.
 
   Where clients take kernels to a different extent, these count as the clients'
   weight layers report them, and all else as the distributor measures it.
@@ -55,14 +57,18 @@ def round_metrics(
   sparsity = _find(metrics['distributor'], 'sparsity', max)
   if sparsity is not None:
     row['sparsity'] = sparsity
+  for name in ('received_loss', 'levels'):
+    value = _find(metrics['aggregator'], name, max)
+    if value is not None:
+      row[name] = value
 
   uplink = _find(metrics['aggregator'], 'uplink_bytes', sum)
   uplink_compressed = _find(
       metrics['aggregator'], 'compressed_uplink_bytes', sum
   )
   downlink = received + num_clients * sum(
-      _find(metrics[sender], 'downlink_bytes_per_client', sum)
-      for sender in ('distributor', 'client_work')
+      _find(metrics[sender], 'downlink_bytes_per_client', sum) or 0
+      for sender in ('distributor', 'client_work', 'aggregator')
   )
   downlink_compressed = received + num_clients * _find(
       metrics['distributor'], 'compressed_downlink_bytes_per_client', sum

@@ -13,10 +13,10 @@
 # limitations under the License.
 """A bit stream of integers that are mostly zero: runs and Elias omega codes.
 
-Source: QSGD (Alistarh et al., NeurIPS 2017), section 3.2: the distance to the
-next entry that is not zero, its sign and its size, the numbers in Elias' omega
-code (IEEE Transactions on Information Theory 21, 1975); DAdaQuant (Hoenig et
-al., ICML 2022) sends levels in this way.
+Source: QSGD (Alistarh et al., NeurIPS 2017): the distance to the next entry that
+is not zero, its sign and its size, the numbers in Elias' omega code (IEEE
+Transactions on Information Theory 21, 1975); DAdaQuant (Hönig et al., ICML
+2022) sends levels in this way.
 
 Both directions work on whole tensors, without a loop over the entries.
 """

@@ -14,6 +14,7 @@
 """Tests that the parts of this package and those of TFF fit together."""
 
 from absl.testing import parameterized
+import attrs
 import numpy as np
 import tensorflow as tf
 import tensorflow_federated as tff
@@ -103,6 +104,28 @@ class StockFedAvgTest(tf.test.TestCase, parameterized.TestCase):
         _trainable(process, output.state), _trainable(process, state)
     ):
       self.assertAllEqual(after, before)
+
+
+  def test_levels_grow_as_the_loss_falls(self):
+    factory = aggregators.AdaptiveMeanFactory(
+        wire.QSGDCodec(), aggregators.LossRatio(2)
+    )
+    process = _stock_fed_avg(_zeroing(factory))
+    state, losses, levels = process.initialize(), [], []
+    for _ in range(10):
+      output = process.next(state, _stock_clients())
+      losses.append(output.metrics['client_work']['train']['loss'])
+      levels.append(output.metrics['aggregator']['zeroing']['levels'])
+      state = attrs.evolve(
+          output.state,
+          aggregator=factory.with_loss(output.state.aggregator, losses[-1]),
+      )
+    # The levels of a round come from the loss of the one before.
+    self.assertEqual(
+        levels[1:], [np.ceil(2 * np.sqrt(losses[0] / l)) for l in losses[:-1]]
+    )
+    self.assertEqual(levels[0], 2)
+    self.assertGreater(levels[-1], 2)
 
 
 class FedBATTest(tf.test.TestCase):

@@ -228,6 +228,45 @@ class FullPrecisionTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(metrics['loss'], [sum(losses), 30.0], rtol=1e-5)
 
 
+class ReceivedLossTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters(None, _Binarization)
+  def test_is_the_loss_before_training_and_changes_nothing_else(self, layer):
+    client, plain = (
+        tiny.EagerClient(
+            tiny.batch_norm_model,
+            build_weight_layer=layer,
+            local_epochs=2,
+            batch_size=4,
+            reports_loss=reports_loss,
+        )
+        for reports_loss in (True, False)
+    )
+    model = tiny.batch_norm_model()
+    loss_fn = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    features, labels = tiny.arrays(10)
+    expected = sum(
+        loss_fn(labels[i : i + 4], model(features[i : i + 4], training=True))
+        * len(labels[i : i + 4])
+        for i in (0, 4, 8)
+    )
+    update, weight, metrics = client.train(tiny.client(10))
+    self.assertAllClose(update.pop('received_loss'), expected / 10, rtol=1e-5)
+    tf.nest.map_structure(
+        self.assertAllEqual,
+        (update, weight, metrics),
+        plain.train(tiny.client(10)),
+    )
+
+  @parameterized.parameters((0, 0), (8, 1))
+  def test_is_zero_for_a_client_that_cannot_be_used(self, n, num_nan):
+    client = tiny.EagerClient(reports_loss=True)
+    update, weight, metrics = client.train(tiny.client(n, num_nan=num_nan))
+    self.assertEqual(update['received_loss'], 0.0)
+    self.assertEqual(weight, 0.0)
+    self.assertEqual(metrics['non_finite_clients'], num_nan)
+
+
 def _copies(num_examples):
   """A client with one and the same example, so that no order matters."""
   features, labels = tiny.arrays(1)

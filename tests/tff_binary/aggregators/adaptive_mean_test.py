@@ -1,0 +1,198 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""Tests for adaptive_mean and loss_feedback."""
+
+import collections
+
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from tff_binary import aggregators
+from tff_binary import wire
+
+_FLOAT = tff.TensorType(np.float32)
+_TYPE = tff.to_type([
+    tff.TensorType(np.float32, [4, 25]),
+    tff.TensorType(np.float32, [3]),
+    tff.TensorType(np.float32, [2, 10]),
+])
+_HEADER = 2 + 4  # The levels and the norm.
+_BIASES_AND_WEIGHT = 3 * 4 + 4
+
+
+def _updates(num_clients):
+  random = np.random.RandomState(1)
+  return [
+      [random.randn(*t.shape).astype(np.float32) for t in _TYPE]
+      for _ in range(num_clients)
+  ]
+
+
+def _mean(updates, weights):
+  return [
+      sum(w * x for w, x in zip(weights, tensors)) / sum(weights)
+      for tensors in zip(*updates)
+  ]
+
+
+class AdaptiveMeanFactoryTest(tf.test.TestCase, parameterized.TestCase):
+
+  def test_levels_follow_the_loss_and_are_counted(self):
+    factory = aggregators.AdaptiveMeanFactory(
+        wire.QSGDCodec(norm='max'), aggregators.LossRatio(1, 1000)
+    )
+    process = factory.create(_TYPE, _FLOAT)
+    updates, weights = _updates(2), [1.0, 3.0]
+    state = process.initialize()
+    # F(w_0) / F(w_t) = 1, 49, 10^6: 1, 7 and 1000 levels, 2, 4 and 11 bits.
+    for loss, levels, bits in ((49.0, 1, 2), (1.0, 7, 4), (49e-6, 1000, 11)):
+      state = factory.with_loss(state, loss)
+      output = process.next(state, updates, weights)
+      state, measurements = output.state, output.measurements
+      self.assertEqual(measurements['levels'], levels)
+      self.assertEqual(measurements['downlink_bytes_per_client'], 4)
+      packed = 2 * _HEADER + (100 * bits + 7) // 8 + (20 * bits + 7) // 8
+      self.assertEqual(measurements['compressed_uplink_bytes'], 2 * packed)
+      self.assertEqual(
+          measurements['uplink_bytes'], 2 * (packed + _BIASES_AND_WEIGHT)
+      )
+    # An entry is off by less than a level of the largest one, below 4 here.
+    self.assertAllClose(
+        output.result, _mean(updates, weights), atol=4 / 1000, rtol=0
+    )
+
+  def test_clients_of_one_round_send_different_lengths(self):
+    # The same levels as by hand in the test of level_schedules: 2, 10, 2.
+    factory = aggregators.AdaptiveMeanFactory(
+        wire.QSGDCodec(norm='max'),
+        aggregators.Plateau(8, 8),
+        by_weight=True,
+    )
+    process = factory.create(_TYPE, _FLOAT)
+    output = process.next(process.initialize(), _updates(3), [10.0, 80.0, 10.0])
+    measurements = output.measurements
+    # 3, 5 and 3 bits an entry.
+    packed = [2 * _HEADER + n for n in (38 + 8, 63 + 13, 38 + 8)]
+    self.assertEqual(measurements['compressed_uplink_bytes'], sum(packed))
+    self.assertEqual(
+        measurements['uplink_bytes'], sum(packed) + 3 * _BIASES_AND_WEIGHT
+    )
+    # One float32 each way before.
+    self.assertEqual(measurements['weights']['uplink_bytes'], 3 * 4)
+    self.assertEqual(measurements['downlink_bytes_per_client'], 4)
+    self.assertEqual(measurements['levels'], 8)
+    self.assertAllEqual(
+        np.shape(output.result[0]), [4, 25]
+    )
+
+  @parameterized.parameters('fixed', 'elias')
+  def test_joint_codec_sends_one_vector(self, coding):
+    codec = wire.QSGDCodec(norm='l2', coding=coding, is_joint=True)
+    factory = aggregators.AdaptiveMeanFactory(codec, aggregators.Plateau(5, 5))
+    process = factory.create(_TYPE, _FLOAT)
+    updates = _updates(1)
+    output = process.next(process.initialize(), updates, [2.0])
+    kernels = np.concatenate([updates[0][0].ravel(), updates[0][2].ravel()])
+    step = np.linalg.norm(kernels) / 5
+    for i in (0, 2):
+      multiples = output.result[i] / step
+      self.assertAllClose(multiples, np.round(multiples), atol=1e-4)
+      self.assertAllLess(np.abs(output.result[i] - updates[0][i]), step)
+    self.assertAllEqual(output.result[1], updates[0][1])
+    self.assertEqual(output.measurements['num_compressed_params'], 120)
+    if coding == 'fixed':
+      self.assertEqual(
+          output.measurements['compressed_uplink_bytes'], _HEADER + 120 * 4 / 8
+      )
+
+  def test_finds_its_state_in_wrapping_factories(self):
+    factory = aggregators.AdaptiveMeanFactory(
+        wire.QSGDCodec(), aggregators.LossRatio(2)
+    )
+    process = tff.aggregators.zeroing_factory(
+        10.0, tff.aggregators.clipping_factory(1.0, factory)
+    ).create(_TYPE, _FLOAT)
+    state = process.initialize()
+    for loss in (1.0, 0.25):
+      state = factory.with_loss(state, loss)
+    output = process.next(state, _updates(2), [1.0, 1.0])
+    self.assertEqual(
+        output.measurements['zeroing']['clipping']['levels'], 4
+    )
+
+  def test_refuses(self):
+    with self.assertRaisesRegex(TypeError, 'QSGDCodec takes .* got <'):
+      aggregators.AdaptiveMeanFactory(
+          wire.SignCodec(), aggregators.LossRatio()
+      )
+    with self.assertRaisesRegex(ValueError, 'at most 32767, got 40000'):
+      aggregators.AdaptiveMeanFactory(
+          wire.QSGDCodec(), aggregators.LossRatio(2, 40_000)
+      )
+    factory = aggregators.AdaptiveMeanFactory(
+        wire.QSGDCodec(), aggregators.LossRatio()
+    )
+    with self.assertRaisesRegex(ValueError, 'AdaptiveMeanFactory, got'):
+      factory.with_loss(collections.OrderedDict(clipping_norm=1.0), 2.0)
+
+
+class LossFeedbackFactoryTest(tf.test.TestCase):
+
+  def test_the_loss_of_a_round_decides_on_it(self):
+    mean = aggregators.AdaptiveMeanFactory(
+        wire.QSGDCodec(), aggregators.LossRatio(2)
+    )
+    non_trainable = aggregators.PackedMeanFactory(wire.Float32Codec())
+    factory = aggregators.LossFeedbackFactory(
+        aggregators.ModelUpdateFactory(mean, non_trainable), mean.with_loss
+    )
+    update_type = collections.OrderedDict(
+        trainable=_TYPE, non_trainable=[], received_loss=np.float32
+    )
+    process = factory.create(tff.to_type(update_type), _FLOAT)
+    result_type = process.next.type_signature.result.result.member
+    self.assertEqual(
+        result_type,
+        tff.to_type(collections.OrderedDict(trainable=_TYPE, non_trainable=[])),
+    )
+
+    def clients(*losses):
+      return [
+          collections.OrderedDict(
+              trainable=update, non_trainable=[], received_loss=np.float32(loss)
+          )
+          for update, loss in zip(_updates(len(losses)), losses)
+      ]
+
+    state = process.initialize()
+    weights = [1.0, 3.0]
+    nan = np.nan
+    for losses, weights, mean_loss, levels in (
+        ([8.0, 16.0], [1.0, 3.0], 14.0, 2),
+        ([2.0, 4.0], [1.0, 3.0], 3.5, 4),
+        # Clients that cannot be used have weight 0.
+        ([nan, 0.875], [0.0, 1.0], 0.875, 8),
+        ([0.0, 0.0], [0.0, 0.0], nan, 8),
+    ):
+      output = process.next(state, clients(*losses), weights)
+      state, measurements = output.state, output.measurements
+      self.assertAllEqual(measurements['received_loss'], np.float32(mean_loss))
+      self.assertEqual(measurements['uplink_bytes'], 2 * (4 + 4))
+      self.assertEqual(measurements['update']['trainable']['levels'], levels)
+
+
+if __name__ == '__main__':
+  tf.test.main()

@@ -1,0 +1,81 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""AdaQuantFL: more levels as the training loss falls."""
+
+import dataclasses
+
+import tff_binary
+from tff_binary.algorithms import registry
+
+
+@dataclasses.dataclass(frozen=True)
+class AdaQuantFL(registry.Hyperparameters):
+  """Hyper-parameters of AdaQuantFL."""
+
+  initial_levels: int = registry.hyperparameter(
+      2,
+      's_0: s_t = ceil(s_0 * sqrt(F(w_0) / F(w_t))) levels and a sign in round'
+      ' t, F being the training loss of the received model',
+      minimum=1,
+      maximum=32767,
+      source='Jhunjhunwala et al.',
+  )
+  max_levels: int = registry.hyperparameter(
+      32767,
+      'the most levels; at least initial_levels',
+      minimum=1,
+      maximum=32767,
+      source='our choice: codes of 16 bits',
+  )
+
+  def __post_init__(self):
+    super().__post_init__()
+    if self.max_levels < self.initial_levels:
+      raise ValueError(
+          f'max_levels must be >= initial_levels = {self.initial_levels}, got'
+          f' {self.max_levels}.'
+      )
+
+
+@registry.register(
+    'adaquantfl',
+    title='AdaQuantFL',
+    source='Jhunjhunwala et al., ICASSP 2021',
+    summary='trained updates rounded to ever more levels as the loss falls',
+    hyperparameters=AdaQuantFL,
+)
+def build_adaquantfl(model_fn, *, hyperparameters=AdaQuantFL(), **kwargs):
+  """Builds AdaQuantFL: 1 + ceil(log2(s_t + 1)) bits per parameter up, 32 down.
+
+  The paper's F is the loss of all clients; here it is that of the round's, as
+  in DAdaQuant.
+
+  Args:
+    model_fn: A no-arg function that returns a
+      `tff.learning.models.VariableModel`.
+    hyperparameters: An `AdaQuantFL`.
+    **kwargs: Keyword arguments of `tff_binary.learning.build_learning_process`.
+
+  Returns:
+    A `tff.learning.templates.LearningProcess`.
+  """
+  h = hyperparameters
+  return tff_binary.learning.build_learning_process(
+      model_fn,
+      codec=tff_binary.wire.QSGDCodec(norm='l2', coding='fixed'),
+      level_schedule=tff_binary.aggregators.LossRatio(
+          h.initial_levels, h.max_levels
+      ),
+      **kwargs,
+  )

@@ -1,0 +1,111 @@
+# Copyright 2026 The tff_binary Authors.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""DAdaQuant: more levels on plateaus of the loss and for heavier clients."""
+
+import dataclasses
+
+import tff_binary
+from tff_binary.algorithms import registry
+
+
+@dataclasses.dataclass(frozen=True)
+class DAdaQuant(registry.Hyperparameters):
+  """Hyper-parameters of DAdaQuant."""
+
+  min_levels: int = registry.hyperparameter(
+      1,
+      'q_min: the levels, and a sign, of the first rounds',
+      minimum=1,
+      maximum=32767,
+      source='Hönig et al.',
+  )
+  max_levels: int = registry.hyperparameter(
+      7,
+      'q_max: the most levels of a round; at least min_levels',
+      minimum=1,
+      maximum=32767,
+      source='our choice: 4 bits, as FedPAQ in FedBiF, Table 1',
+  )
+  patience: int = registry.hyperparameter(
+      10,
+      'phi: rounds after which levels may double, if the loss has not fallen'
+      ' over as many',
+      minimum=1,
+      source='Hönig et al.: a tenth of the rounds',
+  )
+  smoothing: float = registry.hyperparameter(
+      0.9,
+      "psi: the share of the former rounds in the loss' moving average",
+      minimum=0.0,
+      maximum=0.9999,
+      source='Hönig et al.',
+  )
+  norm: str = registry.hyperparameter(
+      'max',
+      "levels are shares of each kernel's largest entry (max) or of the whole"
+      " update's 2-norm (l2)",
+      choices=('max', 'l2'),
+      source='our choice: FedBiF reports 3.0 to 3.4 bits; l2: Hönig et al.',
+  )
+  coding: str = registry.hyperparameter(
+      'elias',
+      'elias: run lengths of zeros and Elias omega codes; fixed: codes of'
+      ' 1 + ceil(log2(q + 1)) bits',
+      choices=('elias', 'fixed'),
+      source='Hönig et al.',
+  )
+
+  def __post_init__(self):
+    super().__post_init__()
+    if self.max_levels < self.min_levels:
+      raise ValueError(
+          f'max_levels must be >= min_levels = {self.min_levels}, got'
+          f' {self.max_levels}.'
+      )
+
+
+@registry.register(
+    'dadaquant',
+    title='DAdaQuant',
+    source='Hönig et al., ICML 2022',
+    summary=(
+        'trained updates with levels that double on plateaus, more of them from'
+        ' clients with more data'
+    ),
+    hyperparameters=DAdaQuant,
+)
+def build_dadaquant(model_fn, *, hyperparameters=DAdaQuant(), **kwargs):
+  """Builds DAdaQuant: a few bits per compressed parameter up, 32 down.
+
+  Args:
+    model_fn: A no-arg function that returns a
+      `tff.learning.models.VariableModel`.
+    hyperparameters: A `DAdaQuant`.
+    **kwargs: Keyword arguments of `tff_binary.learning.build_learning_process`.
+
+  Returns:
+    A `tff.learning.templates.LearningProcess`.
+  """
+  h = hyperparameters
+  return tff_binary.learning.build_learning_process(
+      model_fn,
+      codec=tff_binary.wire.QSGDCodec(
+          norm=h.norm, coding=h.coding, is_joint=h.norm == 'l2'
+      ),
+      level_schedule=tff_binary.aggregators.Plateau(
+          h.min_levels, h.max_levels, h.patience, h.smoothing
+      ),
+      levels_by_weight=True,
+      **kwargs,
+  )
