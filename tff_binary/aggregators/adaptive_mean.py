@@ -96,12 +96,13 @@ class AdaptiveMeanFactory(tff.aggregators.WeightedAggregationFactory):
     """Returns the aggregator's state for a round with this loss.
 
     For `tff.learning.algorithms.build_weighted_fed_avg`, where no loss reaches
-    the aggregator, it is called between the rounds, with the `aggregator` of
-    the `LearningAlgorithmState` and the training loss of the last round.
+    the aggregator, it is called between the rounds, with the training loss of
+    the last one.
 
     Args:
       state: The state of the factory's process or of one around it, such as
-        that of `tff.aggregators.clipping_factory`.
+        that of `tff.aggregators.clipping_factory` or a whole
+        `tff.learning.templates.LearningAlgorithmState`.
       loss: The loss of the model that clients receive, a scalar. One that is
         not finite changes nothing.
 

@@ -107,7 +107,8 @@ def build_learning_process(
     level_schedule: How many levels clients quantize with, depending on the loss
       of the model that they have received, which they evaluate and send; for a
       `QSGDCodec` alone. By default the codec says it.
-    levels_by_weight: Whether these depend on the client's weight, too.
+    levels_by_weight: Whether these depend on the client's weight, too; with a
+      `level_schedule` alone.
     downlink_bits: What the compressed kernels take on their way to the clients:
       32, or 2 to 16 for stochastically rounded codes of so many bits, see
       `distributors.KernelQuantizer`.
@@ -131,9 +132,10 @@ def build_learning_process(
     element, see `client_dataset`.
 
   Raises:
-    TypeError: If `model_fn` does not return a `VariableModel`.
-    ValueError: If no trainable tensor is compressed, or if `downlink_bits` is
-      not allowed.
+    TypeError: If `model_fn` does not return a `VariableModel`, or if there is a
+      `level_schedule` and `codec` is no `QSGDCodec`.
+    ValueError: If no trainable tensor is compressed, if `downlink_bits` is not
+      allowed, or if there is `levels_by_weight` without a `level_schedule`.
   """
   _check_downlink_bits(downlink_bits, build_distributor)
   if local_training is None:
@@ -278,6 +280,8 @@ def _aggregation_factory(
       wire.Float32Codec(), is_compressed=lambda spec: False
   )
   if level_schedule is None:
+    if levels_by_weight:
+      raise ValueError('levels_by_weight=True needs a level_schedule, got None.')
     mean = aggregators.PackedMeanFactory(codec, packed, seed=seed)
     return aggregators.ModelUpdateFactory(wrap_aggregator(mean), non_trainable)
   mean = aggregators.AdaptiveMeanFactory(
