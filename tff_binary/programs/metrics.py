@@ -127,10 +127,9 @@ def summarize(history):
   Returns:
     A dict of numbers, None where nothing was measured: rounds, the test
     accuracies `best`, `last` and `mean_of_last_5` (evaluated rounds), bytes
-    over all rounds, bits per parameter of the last round, and seconds.
+    over all rounds, bits per parameter as the mean of the rounds, and seconds.
   """
   accuracies = _accuracies(history)
-  last = history[-1]
   return {
       'rounds': len(history),
       'best_test_accuracy': max(accuracies, default=None),
@@ -141,7 +140,9 @@ def summarize(history):
       'uplink_bytes': sum(row['uplink_bytes'] for row in history),
       'downlink_bytes': sum(row['downlink_bytes'] for row in history),
       **{
-          name: last[name] for name in COLUMNS if '_bits_per_param' in name
+          name: statistics.fmean(row[name] for row in history)
+          for name in COLUMNS
+          if '_bits_per_param' in name
       },
       'seconds': sum(
           row['round_seconds'] + (row['eval_seconds'] or 0.0)

@@ -76,7 +76,9 @@ class MetricsTest(absltest.TestCase):
     history = metrics.History(self.path, 0)
     for i, accuracy in enumerate([0.9, 0.1, 0.2, 0.3, 0.4, 0.5, None], start=1):
       history.append(_row(i, accuracy))
+    history.rows[0]['downlink_bits_per_param'] = 25.0
     summary = metrics.summarize(history.rows)
+    self.assertEqual(summary['downlink_bits_per_param'], 31.0)
     self.assertEqual(summary['rounds'], 7)
     self.assertEqual(summary['best_test_accuracy'], 0.9)
     self.assertEqual(summary['last_test_accuracy'], 0.5)
