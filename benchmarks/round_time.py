@@ -23,6 +23,7 @@ random images with each of
     the same files and taking the same number of steps,
 *   the same local training and weighted mean in a `tf.function`, client after
     client, without TFF,
+*   each of `--algorithms`, with its default hyper-parameters,
 
 one round each in turn, and prints the median seconds and the medians of the
 ratios of consecutive rounds. The first round of each is not counted. No data
@@ -32,6 +33,7 @@ set is needed. Run it on a machine that has nothing else to do, or with
 
 import argparse
 import collections
+import functools
 import tempfile
 
 import numpy as np
@@ -87,15 +89,17 @@ def _model_fn(store, compute_dtype='float32'):
 
 
 def _process_round(process, dataset_computation, num_clients):
-  """Returns a function that runs one round and keeps the state."""
-  composed = tff.simulation.compose_dataset_computation_with_learning_process(
-      dataset_computation, process
+  """Returns a function that runs one round and keeps all states."""
+  next_round = tff.simulation.compose_dataset_computation_with_computation(
+      dataset_computation, process.next
   )
-  state = composed.initialize()
+  ids = list(range(num_clients))
+  kept = [process.initialize()]
+  if isinstance(process, learning.StatefulLearningProcess):
+    kept.append([process.initialize_client(i) for i in ids])
 
   def run_round():
-    nonlocal state
-    state = composed.next(state, list(range(num_clients))).state
+    *kept[:], _ = next_round(*kept, ids)
 
   return run_round
 
@@ -200,6 +204,13 @@ def _parse_args():
       '--concurrency', type=int, help='clients at a time; default: all cores'
   )
   parser.add_argument('--only', nargs='+', help='of the names in the table')
+  parser.add_argument(
+      '--algorithms',
+      nargs='+',
+      default=[],
+      choices=algorithms.names(),
+      help='timed beside those',
+  )
   return parser.parse_args()
 
 
@@ -228,6 +239,10 @@ def main():
             'FedBAT bfloat16',
             lambda: _our_round('fedbat', store, args, 'bfloat16'),
         ),
+        *[
+            (name, functools.partial(_our_round, name, store, args))
+            for name in args.algorithms
+        ],
         # The last, since a Keras model made in a graph, as TFF makes them,
         # spoils all those made eagerly before it.
         ('loop without TFF', lambda: _loop_round(clients, args)),
@@ -236,17 +251,18 @@ def main():
         {
             name: build()
             for name, build in builders.items()
-            if not args.only or name in args.only
+            if not args.only or name in (*args.only, *args.algorithms)
         },
         args,
     )
   timing.print_machine()
   timing.print_medians(seconds, f'{args.clock} seconds')
   print()
+  ratios = [(name, 'FedAvg', '') for name in args.algorithms]
   timing.print_table(
       [
           [f'{a} / {b}', timing.ratio(seconds[a], seconds[b]), aim]
-          for a, b, aim in _RATIOS
+          for a, b, aim in (*_RATIOS, *ratios)
           if a in seconds and b in seconds
       ],
       ['', 'ratio', 'aim'],
