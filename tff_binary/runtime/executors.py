@@ -454,12 +454,17 @@ class _Given(_Value):
 
   def _send(self, lane):
     proto = self._proto
+    values = proto.federated.value
     type_signature = self.type_signature
-    if _is_at_clients(type_signature) and not type_signature.all_equal:
+    # Not copied for a lane of all clients: their states can be large.
+    if (
+        _is_at_clients(type_signature)
+        and not type_signature.all_equal
+        and lane.clients != slice(0, len(values))
+    ):
       proto = executor_pb2.Value(
           federated=executor_pb2.Value.Federated(
-              type=proto.federated.type,
-              value=proto.federated.value[lane.clients],
+              type=proto.federated.type, value=values[lane.clients]
           )
       )
     return lane.create_value(lambda wait: proto)
