@@ -55,12 +55,6 @@ class BinaryKernel(weight_layer.WeightLayer):
     del state, round_num, seed
     self.auxiliary.assign(kernel)
 
-  def start(self, num_steps):
-    pass  # `receive` has set everything.
-
-  def advance(self, step):
-    pass  # All steps are alike.
-
   def call(self, kernel, seed):
     return straight_through.scaled_sign(self.auxiliary)
 

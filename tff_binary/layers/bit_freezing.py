@@ -145,12 +145,6 @@ class BitFreezing(weight_layer.WeightLayer):
     virtual_bits = bit_planes.inherit(magnitudes, bits)
     self.virtual_bits.assign(tf.gather(virtual_bits, tf.maximum(active, 0)))
 
-  def start(self, num_steps):
-    del num_steps  # No phase depends on it.
-
-  def advance(self, step):
-    del step
-
   def call(self, kernel, seed):
     del seed  # Nothing is drawn.
     if self._is_chain:

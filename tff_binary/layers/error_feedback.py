@@ -69,9 +69,6 @@ class ErrorFeedback(weight_layer.WeightLayer):
     del num_steps
     self.update_variable.assign(tf.zeros_like(self.update_variable))
 
-  def advance(self, step):
-    pass  # All steps are alike.
-
   def call(self, kernel, seed):
     return kernel + self.update_variable
 

@@ -71,12 +71,6 @@ class SparseKernel(weight_layer.WeightLayer):
     del state, round_num, seed
     self.trained.assign(kernel)
 
-  def start(self, num_steps):
-    pass  # `receive` has set everything.
-
-  def advance(self, step):
-    pass  # All steps are alike.
-
   def call(self, kernel, seed):
     return straight_through.keep_largest(
         self.trained, self._num_largest(self._keep_ratio)

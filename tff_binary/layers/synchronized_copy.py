@@ -100,11 +100,8 @@ class SynchronizedCopy(weight_layer.WeightLayer):
     return self._received_bytes.read_value()
 
   def start(self, num_steps):
-    del num_steps  # No phase depends on it.
+    del num_steps
     self.update_variable.assign(tf.zeros_like(self.update_variable))
-
-  def advance(self, step):
-    del step
 
   def call(self, kernel, seed):
     del kernel, seed  # The copy is the kernel.

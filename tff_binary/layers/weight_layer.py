@@ -80,21 +80,21 @@ class WeightLayer(tf.keras.layers.Layer, abc.ABC):
     """Returns what the client keeps, a structure like `initial_state`'s."""
     return ()
 
-  @abc.abstractmethod
   def start(self, num_steps):
     """Resets the layer's variables for a client that takes `num_steps` steps.
 
     Args:
       num_steps: An int32 scalar, tau in the papers.
     """
+    del num_steps
 
-  @abc.abstractmethod
   def advance(self, step):
     """Brings the layer into the phase of local step `step`.
 
     Args:
       step: An int32 scalar, counted from 0.
     """
+    del step
 
   @abc.abstractmethod
   def call(self, kernel, seed):
