@@ -347,13 +347,11 @@ def main(argv):
       f'{_TASK.value}_{_PARTITION.value}_{_NUM_CLIENTS.value}'
       f'_{_ALGORITHM.value}_seed{_SEED.value}',
   )
-  server_optimizer = None
-  if not hyperparameters.HAS_OWN_SERVER_STEP:
-    server_optimizer = tff.learning.optimizers.build_sgdm(
-        _SERVER_LEARNING_RATE.value
-    )
   build_optimizer, options = _OPTIMIZERS[_CLIENT_OPTIMIZER.value]
   optimizers = tff.learning.optimizers
+  server_optimizer = None
+  if not hyperparameters.HAS_OWN_SERVER_STEP:
+    server_optimizer = optimizers.build_sgdm(_SERVER_LEARNING_RATE.value)
   result = training.train(
       task.build_model,
       [(task.train_features[p], task.train_labels[p]) for p in partition],

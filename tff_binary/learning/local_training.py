@@ -108,8 +108,8 @@ def build_client_update(
     (`tff.learning.models.ModelWeights`; for a variable with a layer, what the
     layer takes), a client's data `<features, labels, client_id>` and the
     client's state, `()` if no layer keeps any. It returns the update
-    `<trainable, non_trainable>`, the client's number of examples (float32, 0 for a client
-    that cannot be used), its unfinalized metrics and its new state.
+    `<trainable, non_trainable>`, the client's number of examples (float32, 0 for
+    a client that cannot be used), its unfinalized metrics and its new state.
   """
   for layer, variable in zip(weight_layers, model.trainable_variables):
     if layer is not None:

@@ -281,7 +281,9 @@ def _aggregation_factory(
   )
   if level_schedule is None:
     if levels_by_weight:
-      raise ValueError('levels_by_weight=True needs a level_schedule, got None.')
+      raise ValueError(
+          'levels_by_weight=True needs a level_schedule, got None.'
+      )
     mean = aggregators.PackedMeanFactory(codec, packed, seed=seed)
     return aggregators.ModelUpdateFactory(wrap_aggregator(mean), non_trainable)
   mean = aggregators.AdaptiveMeanFactory(
