@@ -129,21 +129,30 @@ class BitFreezing(weight_layer.WeightLayer):
     return self._draw_magnitudes(seed) if self._inherit else ()
 
   def receive(self, kernel, state, round_num, seed):
-    magnitudes = state if self._inherit else self._draw_magnitudes(seed)
-    if self._inherit:
-      self._magnitudes.assign(state)
     active = self._select(round_num)
-    bits = bit_planes.decompose(kernel['codes'], self._bits)
-    frozen, slopes = bit_planes.linear_parts(
-        bits, kernel['step_size'], active, self._has_sign_bit
-    )
     self._active.assign(active)
+    codes = tf.cast(kernel['codes'], tf.int32)
+    frozen, slopes = bit_planes.linear_parts(
+        codes, self._bits, kernel['step_size'], active, self._has_sign_bit
+    )
     self._frozen.assign(frozen)
     self._slopes.assign(slopes)
     if self._learns_step_size:
       self.step_size.assign(kernel['step_size'])
-    virtual_bits = bit_planes.inherit(magnitudes, bits)
-    self.virtual_bits.assign(tf.gather(virtual_bits, tf.maximum(active, 0)))
+    if self._inherit:
+      self._magnitudes.assign(state)
+    magnitudes = state if self._inherit else self._draw_magnitudes(seed)
+    planes = self._planes()
+    self.virtual_bits.assign(
+        bit_planes.inherit(
+            tf.gather(magnitudes, planes), bit_planes.select(codes, planes)
+        )
+    )
+
+  def _planes(self):
+    """Returns the slots' plane numbers; one without a plane has the first's."""
+    active = self._active.read_value()
+    return tf.where(active >= 0, active, active[0])
 
   def call(self, kernel, seed):
     del seed  # Nothing is drawn.
@@ -178,15 +187,11 @@ class BitFreezing(weight_layer.WeightLayer):
   def state(self):
     if not self._inherit:
       return ()
-    # Of shape [B, A + 1]: in which slot bit b was trained, or that it was not.
-    numbers = tf.range(self._bits)[:, tf.newaxis]
-    is_trained = tf.equal(numbers, self._active)
-    is_trained = tf.pad(is_trained, [[0, 0], [0, 1]], constant_values=True)
-    slot = tf.argmax(is_trained, axis=1, output_type=tf.int32)
-    sources = tf.concat([tf.abs(self.virtual_bits), self._magnitudes], axis=0)
-    is_frozen = tf.equal(slot, self._active_bits)
-    return tf.gather(
-        sources, tf.where(is_frozen, slot + tf.range(self._bits), slot)
+    trained = tf.abs(self.virtual_bits)
+    # Slots of one plane must agree.
+    trained = tf.where(self._is_used(), trained, trained[:1])
+    return tf.tensor_scatter_nd_update(
+        self._magnitudes, self._planes()[:, tf.newaxis], trained
     )
 
 

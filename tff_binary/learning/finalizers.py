@@ -153,9 +153,12 @@ def build_bit_freezing_finalizer(
     ):
       if c:
         quantized = quantizer.quantize(kernel, round_num, i)
-        bits = bit_planes.decompose(quantized['codes'], quantizer.bits)
         frozen, slopes = bit_planes.linear_parts(
-            bits, quantized['step_size'], active, quantizer.has_sign_bit
+            tf.cast(quantized['codes'], tf.int32),
+            quantizer.bits,
+            quantized['step_size'],
+            active,
+            quantizer.has_sign_bit,
         )
         kernel = quantizer.dequantize(quantized)
         learned = None

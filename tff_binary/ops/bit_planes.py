@@ -25,36 +25,21 @@ import numpy as np
 import tensorflow as tf
 
 
-def decompose(codes, num_bits):
-  """Returns the bits of `codes`.
+def select(codes, planes):
+  """Returns some bits of `codes`.
 
   Args:
-    codes: An integer tensor of any shape `s`.
-    num_bits: A Python int, the width of a code.
+    codes: An int32 tensor of any shape `s`.
+    planes: An int32 tensor of shape `[A]`, plane numbers from 0.
 
   Returns:
-    An int32 tensor of shape `[num_bits, *s]` of zeros and ones; plane i holds
-    the bits of value 2**i.
+    An int32 tensor of shape `[A, *s]` of zeros and ones.
   """
-  codes = tf.cast(codes, tf.int32)
-  shifted = [tf.bitwise.right_shift(codes, i) for i in range(num_bits)]
-  return tf.bitwise.bitwise_and(tf.stack(shifted), 1)
+  shifts = tf.reshape(planes, [-1] + [1] * codes.shape.rank)
+  return tf.bitwise.bitwise_and(tf.bitwise.right_shift(codes, shifts), 1)
 
 
-def compose(bits):
-  """Returns the codes of `bits`, the inverse of `decompose`.
-
-  Args:
-    bits: An integer tensor of shape `[B, *s]` of zeros and ones.
-
-  Returns:
-    An int32 tensor of shape `s`.
-  """
-  planes = tf.unstack(tf.cast(bits, tf.int32))
-  return tf.add_n([plane * 2**i for i, plane in enumerate(planes)])
-
-
-def linear_parts(bits, step_size, active, has_sign_bit=False):
+def linear_parts(codes, num_bits, step_size, active, has_sign_bit=False):
   """Splits a quantized tensor into what is frozen and what its active bits add.
 
   The tensor is `frozen + sum_a slopes[a] * bit[active[a]]`. With bits it is a
@@ -66,7 +51,8 @@ def linear_parts(bits, step_size, active, has_sign_bit=False):
   the magnitude bits, but not in both together.
 
   Args:
-    bits: An integer tensor of shape `[B, *s]` of zeros and ones.
+    codes: An int32 tensor of any shape `s`.
+    num_bits: A Python int, the width of a code.
     step_size: A float scalar, alpha in the paper.
     active: An int32 tensor of shape `[A]`, see above. With a sign bit, A is 1.
     has_sign_bit: A Python bool.
@@ -75,32 +61,25 @@ def linear_parts(bits, step_size, active, has_sign_bit=False):
     `frozen` of shape `s` and `slopes` of shape `[A, *s]`, of `step_size`'s
     dtype.
   """
-  num_bits, rank = bits.shape[0], bits.shape.rank
   dtype = step_size.dtype
-  plane_numbers = tf.range(num_bits)
-  values = tf.cast(2**plane_numbers, dtype)
-  # Of shape [A, B]: whether plane b is the a-th active one.
-  is_active = tf.equal(active[:, tf.newaxis], plane_numbers)
-  frozen_values = tf.where(tf.reduce_any(is_active, axis=0), 0.0, values)
-  active_values = tf.reduce_sum(tf.where(is_active, values, 0.0), axis=1)
-  bits = tf.cast(bits, dtype)
-
-  def column(vector):
-    return tf.reshape(vector, [-1] + [1] * (rank - 1))
-
+  top = 2 ** (num_bits - 1)
+  shifted = tf.bitwise.left_shift(1, tf.maximum(active, 0))
+  values = tf.where(active >= 0, shifted, 0)
+  frozen_bits = tf.bitwise.invert(tf.reduce_sum(values))
+  values = tf.cast(values, dtype)
+  frozen = tf.bitwise.bitwise_and(codes, frozen_bits)
   if not has_sign_bit:
-    frozen = tf.reduce_sum(column(frozen_values) * bits, axis=0)
-    slopes = column(step_size * active_values)
-    return step_size * (frozen - 2 ** (num_bits - 1)), tf.broadcast_to(
-        slopes, tf.concat([tf.shape(active), tf.shape(bits)[1:]], axis=0)
+    slopes = tf.reshape(step_size * values, [-1] + [1] * codes.shape.rank)
+    return step_size * (tf.cast(frozen, dtype) - top), tf.broadcast_to(
+        slopes, tf.concat([tf.shape(active), tf.shape(codes)], axis=0)
     )
-  magnitude_bits = column(frozen_values[:-1]) * bits[:-1]
-  magnitude = step_size * tf.reduce_sum(magnitude_bits, axis=0)
-  sign = 2.0 * bits[-1] - 1.0
-  is_sign_active = is_active[0, -1]
+  magnitude = tf.bitwise.bitwise_and(frozen, top - 1)
+  magnitude = step_size * tf.cast(magnitude, dtype)
+  sign = tf.where(codes >= top, tf.ones([], dtype), -tf.ones([], dtype))
+  is_sign_active = tf.equal(active[0], num_bits - 1)
   frozen = tf.where(is_sign_active, -magnitude, sign * magnitude)
   slope = tf.where(
-      is_sign_active, 2.0 * magnitude, sign * step_size * active_values[0]
+      is_sign_active, 2.0 * magnitude, sign * step_size * values[0]
   )
   return frozen, slope[tf.newaxis]
 

@@ -148,8 +148,7 @@ class _SpreadExecutor(executor_base.Executor):
       if value not in self._computations:
         self._computations[value] = value.to_building_block()
       return _Function(self._computations[value], {})
-    proto, type_spec = tff.framework.serialize_value(value, type_spec)
-    return _from_proto(proto, type_spec, self._num_clients)
+    return _from_python(value, type_spec, self._num_clients)
 
   async def create_struct(self, elements):
     return _Struct(structure.to_elements(structure.from_container(elements)))
@@ -303,60 +302,54 @@ class _Lane:
   def create_function(self, node, proto):
     """Sends a computation, the first time, that is identified by `node`."""
     if node not in self._functions:
-      value = executor_pb2.Value(computation=proto)
       self._functions[node] = self._create(
-          'CreateValue', lambda: dict(value=value)
+          'CreateValue', lambda request: request.value.computation.CopyFrom(proto)
       )
     return self._functions[node]
 
-  def create_value(self, get_value):
+  def create_value(self, write):
     """Sends a value.
 
     Args:
-      get_value: A function that returns the `executor_pb2.Value`. Its argument
-        is a function that waits for a future.
+      write: A function that writes the value into an empty
+        `executor_pb2.Value`. Its second argument is a function that waits for a
+        future.
 
     Returns:
       The future of a reference.
     """
     return self._keep(
-        self._create('CreateValue', lambda: dict(value=get_value(self._wait)))
+        self._create(
+            'CreateValue', lambda request: write(request.value, self._wait)
+        )
     )
 
   def create_struct(self, elements):
     """Makes a struct of pairs of a name, or None, and a reference's future."""
 
-    def arguments():
-      return dict(
-          element=[
-              executor_pb2.CreateStructRequest.Element(
-                  name=name, value_ref=self._wait(reference)
-              )
-              for name, reference in elements
-          ]
-      )
+    def write(request):
+      for name, reference in elements:
+        request.element.add(name=name, value_ref=self._wait(reference))
 
-    return self._keep(self._create('CreateStruct', arguments))
+    return self._keep(self._create('CreateStruct', write))
 
   def create_selection(self, source, index):
-    return self._keep(
-        self._create(
-            'CreateSelection',
-            lambda: dict(source_ref=self._wait(source), index=index),
-        )
-    )
+
+    def write(request):
+      request.source_ref.CopyFrom(self._wait(source))
+      request.index = index
+
+    return self._keep(self._create('CreateSelection', write))
 
   def create_call(self, function, argument):
     """Calls a function; `argument` is None if it takes none."""
-    return self._keep(
-        self._create(
-            'CreateCall',
-            lambda: dict(
-                function_ref=self._wait(function),
-                argument_ref=argument and self._wait(argument),
-            ),
-        )
-    )
+
+    def write(request):
+      request.function_ref.CopyFrom(self._wait(function))
+      if argument is not None:
+        request.argument_ref.CopyFrom(self._wait(argument))
+
+    return self._keep(self._create('CreateCall', write))
 
   def compute(self, reference):
     """Fetches an `executor_pb2.Value`."""
@@ -373,12 +366,22 @@ class _Lane:
     """Waits for a future of this lane or, watching the worker, of another."""
     return self.connection.watch(future)
 
-  def _create(self, method, get_arguments):
-    """Makes a value by a call, whose arguments may not be there yet."""
+  def _create(self, method, write):
+    """Makes a value by a call, whose arguments may not be there yet.
+
+    Args:
+      method: The name of a method of the service.
+      write: A function that writes the arguments into the request. In place:
+        protocol buffers copy what they are constructed from.
+
+    Returns:
+      The future of a reference.
+    """
     request_type = getattr(executor_pb2, f'{method}Request')
 
     def create():
-      request = request_type(executor=self._executor, **get_arguments())
+      request = request_type(executor=self._executor)
+      write(request)
       return self._call(method, request).value_ref
 
     return self._submit(create)
@@ -448,34 +451,32 @@ class _Value(executor_value_base.ExecutorValue):
 class _Given(_Value):
   """A value that the client has."""
 
-  def __init__(self, proto, type_signature):
+  def __init__(self, value, type_signature):
+    """Initializes the value from a Python value of that type."""
     super().__init__(type_signature)
-    self._proto = proto
+    self._value = value
 
   def _send(self, lane):
-    proto = self._proto
-    values = proto.federated.value
+    value = self._value
     type_signature = self.type_signature
-    # Not copied for a lane of all clients: their states can be large.
-    if (
-        _is_at_clients(type_signature)
-        and not type_signature.all_equal
-        and lane.clients != slice(0, len(values))
-    ):
-      proto = executor_pb2.Value(
-          federated=executor_pb2.Value.Federated(
-              type=proto.federated.type, value=values[lane.clients]
-          )
-      )
-    return lane.create_value(lambda wait: proto)
+    if _is_at_clients(type_signature) and not type_signature.all_equal:
+      value = value[lane.clients]
+    return lane.create_value(
+        lambda message, wait: _write(value, type_signature, message)
+    )
 
   def fetch(self):
-    return lambda: self._proto
+
+    def get():
+      message = executor_pb2.Value()
+      _write(self._value, self.type_signature, message)
+      return message
+
+    return get
 
   def select(self, index):
-    return _Given(
-        self._proto.struct.element[index].value, self.type_signature[index]
-    )
+    elements = structure.from_container(self._value)
+    return _Given(elements[index], self.type_signature[index])
 
 
 class _Struct(_Value):
@@ -535,7 +536,9 @@ class _AtOne(_Value):
 
   def _send(self, lane):
     proto = self._proto  # Asked for before the lane waits for it.
-    return lane.create_value(lambda wait: wait(proto))
+    return lane.create_value(
+        lambda message, wait: message.CopyFrom(wait(proto))
+    )
 
   def fetch(self):
     return self._proto.result
@@ -563,7 +566,9 @@ class _Member(_Value):
 
   def _send(self, lane):
     return lane.create_value(
-        lambda wait: wait(self._placed).federated.value[0]
+        lambda message, wait: message.CopyFrom(
+            wait(self._placed).federated.value[0]
+        )
     )
 
 
@@ -610,25 +615,63 @@ class _Function(_Value):
     return _evaluate_in(lane, self.node, self.names)
 
 
-def _from_proto(proto, type_signature, num_clients):
+def _from_python(value, type_signature, num_clients):
   """Returns a value; what is placed at the clients can be cut into parts."""
   if not tff.types.contains(type_signature, _is_at_clients):
-    return _Given(proto, type_signature)
+    return _Given(value, type_signature)
   if isinstance(type_signature, tff.FederatedType):
     if not type_signature.all_equal:
-      num_values = len(proto.federated.value)
-      if num_values != num_clients:
+      if len(value) != num_clients:
         raise ValueError(
             f'A value at {num_clients} clients must have {num_clients} members,'
-            f' got {num_values}.'
+            f' got {len(value)}.'
         )
-    return _Given(proto, type_signature)
+    return _Given(value, type_signature)
   return _Struct([
-      (name, _from_proto(element.value, element_type, num_clients))
+      (name, _from_python(element, element_type, num_clients))
       for element, (name, element_type) in zip(
-          proto.struct.element, structure.iter_elements(type_signature)
+          structure.from_container(value),
+          structure.iter_elements(type_signature),
       )
   ])
+
+
+def _write(value, type_signature, message):
+  """Does what `tff.framework.serialize_value` does, without its copies.
+
+  TFF copies the value once for each level of its structure. The states of
+  clients can be large.
+
+  Args:
+    value: A Python value.
+    type_signature: Its `tff.Type`.
+    message: An empty `executor_pb2.Value`.
+
+  Raises:
+    TypeError: If the value is not of the type.
+  """
+  if isinstance(type_signature, tff.FederatedType):
+    members = [value] if type_signature.all_equal else value
+    for member in members:
+      _write(member, type_signature.member, message.federated.value.add())
+    message.federated.type.CopyFrom(
+        tff.types.serialize_type(type_signature).federated
+    )
+  elif isinstance(type_signature, tff.StructType):
+    elements = structure.from_container(value)
+    if len(elements) != len(type_signature):
+      raise TypeError(
+          f'Expected a value of type {type_signature}, got one of'
+          f' {len(elements)} elements.'
+      )
+    message.struct.SetInParent()  # A struct even if it is empty.
+    for element, (name, element_type) in zip(
+        elements, structure.iter_elements(type_signature)
+    ):
+      _write(element, element_type, message.struct.element.add(name=name).value)
+  else:
+    proto, _ = tff.framework.serialize_value(value, type_signature)
+    message.CopyFrom(proto)
 
 
 def _struct_proto(elements):

@@ -21,24 +21,12 @@ from tff_binary.ops import bit_planes
 from tff_binary.ops import rounding
 
 
-class DecomposeTest(tf.test.TestCase):
+class SelectTest(tf.test.TestCase):
 
-  def test_planes_are_the_binary_digits(self):
-    bits = bit_planes.decompose(tf.constant([[0, 1], [6, 15]]), 4)
+  def test_bits_are_the_binary_digits(self):
+    bits = bit_planes.select(tf.constant([[0, 1], [6, 15]]), [3, 0, 2])
     self.assertAllEqual(
-        bits,
-        [
-            [[0, 1], [0, 1]],
-            [[0, 0], [1, 1]],
-            [[0, 0], [1, 1]],
-            [[0, 0], [0, 1]],
-        ],
-    )
-
-  def test_compose_is_its_inverse(self):
-    codes = tf.range(256)
-    self.assertAllEqual(
-        bit_planes.compose(bit_planes.decompose(codes, 8)), codes
+        bits, [[[0, 0], [0, 1]], [[0, 1], [0, 1]], [[0, 0], [1, 1]]]
     )
 
 
@@ -47,12 +35,12 @@ class LinearPartsTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters([[3]], [[0]], [[3, 1]], [[2, -1]], [[3, 2, 1, 0]])
   def test_with_its_own_bits_is_the_quantized_tensor(self, active):
     codes = tf.range(16)
-    bits = bit_planes.decompose(codes, 4)
     step_size = tf.constant(0.3)
     frozen, slopes = bit_planes.linear_parts(
-        bits, step_size, tf.constant(active)
+        codes, 4, step_size, tf.constant(active)
     )
-    own = tf.cast(tf.gather(bits, tf.maximum(active, 0)), tf.float32)
+    own = bit_planes.select(codes, tf.maximum(active, 0))
+    own = tf.cast(own, tf.float32)
     self.assertAllClose(
         frozen + tf.reduce_sum(slopes * own, axis=0),
         rounding.decode(codes, step_size, 4),
@@ -60,28 +48,23 @@ class LinearPartsTest(tf.test.TestCase, parameterized.TestCase):
     )
 
   def test_slopes_are_the_values_of_the_active_bits(self):
-    bits = bit_planes.decompose(tf.constant([5, 10]), 4)
     _, slopes = bit_planes.linear_parts(
-        bits, tf.constant(0.5), tf.constant([3, 0, -1])
+        tf.constant([5, 10]), 4, tf.constant(0.5), tf.constant([3, 0, -1])
     )
     self.assertAllEqual(slopes, [[4.0, 4.0], [0.5, 0.5], [0.0, 0.0]])
 
   @parameterized.parameters(range(4))
   def test_with_a_sign_bit_is_the_quantized_tensor(self, active):
     codes = tf.range(16)
-    bits = bit_planes.decompose(codes, 4)
     step_size = tf.constant(0.5)
     frozen, slopes = bit_planes.linear_parts(
-        bits, step_size, tf.constant([active]), has_sign_bit=True
+        codes, 4, step_size, tf.constant([active]), has_sign_bit=True
     )
     for value in (0, 1):
-      changed = tf.unstack(bits)
-      changed[active] = tf.fill([16], value)
+      changed = codes & ~(1 << active) | value << active
       self.assertAllEqual(
           frozen + slopes[0] * value,
-          rounding.decode_sign_magnitude(
-              bit_planes.compose(changed), step_size, 4
-          ),
+          rounding.decode_sign_magnitude(changed, step_size, 4),
       )
 
 
