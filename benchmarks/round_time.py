@@ -216,6 +216,7 @@ def _parse_args():
 
 def main():
   args = _parse_args()
+  runtime.keep_freed_memory()  # As the launchers do.
   timing.print_machine()
   option = 'max_concurrent_clients'
   if args.runtime == 'device':

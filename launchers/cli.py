@@ -27,6 +27,7 @@ from absl import flags
 from tff_binary.programs import logs
 from tff_binary.programs import run_folder
 from tff_binary.runtime import errors
+from tff_binary.runtime.worker import memory
 
 
 class UsageError(Exception):
@@ -47,6 +48,7 @@ def run(main):
   # Not absl.app.run: in a main that it calls, importing TensorFlow 2.14 makes
   # an eager context too early, and functional Keras models cannot be built.
   app.define_help_flags()
+  memory.keep_freed_memory()
   try:
     _guard(main, _parse_flags(sys.argv))
   finally:

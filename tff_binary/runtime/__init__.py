@@ -22,6 +22,7 @@ _MODULES = {
     'Runtime': 'settings',
     'WorkerError': 'errors',
     'execution_context': 'contexts',
+    'keep_freed_memory': 'worker.memory',
 }
 
 

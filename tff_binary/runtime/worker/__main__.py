@@ -21,6 +21,8 @@ import pathlib
 import signal
 import sys
 
+from tff_binary.runtime.worker import memory
+
 _DESCRIPTION = """\
 Runs TFF's computations for clients of the ExecutorGroup protocol.
 
@@ -161,6 +163,7 @@ def main(argv=None):
   for number in (signal.SIGTERM, signal.SIGINT):
     # pylint: disable-next=protected-access
     signal.signal(number, lambda *_: os._exit(0))
+  memory.keep_freed_memory()
   os.umask(0o077)  # A --socket is for this user alone.
   # The line that is printed below is all that standard output is for.
   output = os.fdopen(os.dup(1), 'w')
