@@ -13,6 +13,8 @@
 # limitations under the License.
 """Tests for executors."""
 
+import collections
+
 from absl.testing import absltest
 from absl.testing import parameterized
 import numpy as np
@@ -153,6 +155,44 @@ class SpreadTest(parameterized.TestCase):
         [(1.0, 10.0), (2.0, 20.0), (3.0, 30.0), (4.0, 40.0)],
     )
     self.assertEqual((everywhere, zeros, z), (100.0, [0.0] * 4, 100.0))
+
+  @parameterized.product(kind=('cpp', 'device'), num_workers=(1, 2))
+  def test_values_of_all_types_arrive(self, kind, num_workers):
+    value_type = tff.to_type(
+        collections.OrderedDict(
+            vector=(np.float32, [2]),
+            texts=(np.str_, [2]),
+            pair=(np.bool_, tff.types.tensorflow_to_type((tf.bfloat16, [1]))),
+            nothing=(np.int64, [0]),
+            empty=(),
+        )
+    )
+    given = [
+        collections.OrderedDict(
+            vector=np.array([i, np.inf], np.float32),
+            texts=np.array([b'', b'text'], np.object_),
+            pair=(bool(i), np.array([i], tf.bfloat16.as_numpy_dtype)),
+            nothing=np.zeros([0], np.int64),
+            empty=(),
+        )
+        for i in range(3)
+    ]
+
+    @tff.federated_computation(
+        tff.FederatedType(value_type, tff.CLIENTS),
+        tff.FederatedType(value_type, tff.SERVER),
+        value_type,
+    )
+    def compute(at_clients, at_server, unplaced):
+      return at_clients, at_server, unplaced
+
+    with _remote(getattr(self, kind)[:num_workers]):
+      at_clients, at_server, unplaced = compute(given, given[1], given[2])
+    results = [*at_clients, at_server, unplaced]
+    for got, expected in zip(results, given + given[1:]):
+      for x, y in zip(tf.nest.flatten(got), tf.nest.flatten(expected)):
+        self.assertEqual(np.asarray(x).dtype, np.asarray(y).dtype)
+        np.testing.assert_array_equal(x, y)
 
   def test_clients_select_their_slices(self):
     @tff.tensorflow.computation(
