@@ -38,9 +38,6 @@ _CHANNEL_OPTIONS = (
 
 _PROBE_SECONDS = 5.0
 
-# A worker forgets its executors when it is started again.
-_LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.FAILED_PRECONDITION)
-
 
 def read_credentials(certificate, private_key, worker_authority):
   """Returns `grpc.ChannelCredentials` from three PEM files."""
@@ -108,8 +105,9 @@ class Connection:
       The response.
 
     Raises:
-      WorkerLost: If the worker cannot be reached, has been started again since
-        it made the executor, or answers nothing for the deadline.
+      WorkerLost: If the worker cannot be reached, the connection breaks, the
+        worker has been started again since it made the executor, or it answers
+        nothing for the deadline.
       grpc.RpcError: If the worker answers with an error.
       grpc.FutureCancelledError: After `cancel`.
     """
@@ -121,8 +119,7 @@ class Connection:
     try:
       return self.watch(call)
     except grpc.RpcError as e:
-      # Errors of a computation may have the same codes.
-      if e.code() in _LOST and not self._has(executor):
+      if self._is_loss(e.code(), executor):
         raise errors.WorkerLost(
             self, time.monotonic(), f'{e.code().name}: {e.details()}'
         ) from e
@@ -209,14 +206,15 @@ class Connection:
         )
       time.sleep(0.05)
 
-  def _has(self, executor):
-    """Whether the worker answers and knows the executor."""
-    if executor is None:
-      return False
+  def _is_loss(self, code, executor):
+    """Whether an error is the connection's, or of a worker started anew."""
+    if code is not grpc.StatusCode.FAILED_PRECONDITION:
+      return code is grpc.StatusCode.UNAVAILABLE
+    # A computation's own, unless the worker has forgotten its executors.
     request = executor_pb2.CreateStructRequest(executor=executor)
     with contextlib.suppress(grpc.RpcError):
       self._service.CreateStruct(
           request, timeout=min(_PROBE_SECONDS, self._deadline)
       )
-      return True
-    return False
+      return False
+    return True

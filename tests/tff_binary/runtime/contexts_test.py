@@ -352,6 +352,15 @@ class RemoteTest(parameterized.TestCase):
       self.addCleanup(worker_processes.stop, process)
       self.assertEqual(_sum_of_counts([1, 2]), 3)
 
+  def test_computation_is_repeated_if_only_its_connection_breaks(self):
+    proxy = worker_processes.Proxy(self.workers[1])
+    self.addCleanup(proxy.close)
+    self.workers[1] = proxy.address
+    with self._context():
+      threading.Timer(0.5, proxy.cut).start()
+      self.assertEqual(_sum_of_counts([1, _seconds()]), _seconds() + 1)
+    self.assertGreater(proxy.num_connections, 1)
+
   def test_long_computation_is_not_taken_for_a_lost_worker(self):
     with self._context(worker_deadline=1.0):
       start = time.monotonic()

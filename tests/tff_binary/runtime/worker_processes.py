@@ -19,6 +19,7 @@ import pathlib
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import portpicker
@@ -65,6 +66,50 @@ def stop(process):
   process.wait()
   if process.stdout is not None:
     process.stdout.close()
+
+
+class Proxy:
+  """Passes connections on to a worker.
+
+  Attributes:
+    address: To connect to.
+    num_connections: How many there have been.
+  """
+
+  def __init__(self, worker_address):
+    host, _, port = worker_address.rpartition(':')
+    self._target = host, int(port)
+    self._server = socket.create_server(('127.0.0.1', 0))
+    self.address = f'127.0.0.1:{self._server.getsockname()[1]}'
+    self.num_connections = 0
+    self._sockets = []
+    threading.Thread(target=self._accept, daemon=True).start()
+
+  def _accept(self):
+    with contextlib.suppress(OSError):
+      while True:
+        pair = self._server.accept()[0], socket.create_connection(self._target)
+        self.num_connections += 1
+        self._sockets += pair
+        for source, sink in pair, pair[::-1]:
+          threading.Thread(
+              target=self._pump, args=(source, sink), daemon=True
+          ).start()
+
+  def _pump(self, source, sink):
+    with contextlib.suppress(OSError):
+      while data := source.recv(1 << 16):
+        sink.sendall(data)
+
+  def cut(self):
+    """Breaks the connections that there are."""
+    while self._sockets:
+      with contextlib.suppress(OSError):
+        self._sockets.pop().shutdown(socket.SHUT_RDWR)
+
+  def close(self):
+    self._server.close()
+    self.cut()
 
 
 @contextlib.contextmanager
