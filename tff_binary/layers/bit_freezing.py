@@ -142,7 +142,7 @@ class BitFreezing(weight_layer.WeightLayer):
     if self._inherit:
       self._magnitudes.assign(state)
     magnitudes = state if self._inherit else self._draw_magnitudes(seed)
-    planes = self._planes()
+    planes, _ = self._planes()
     self.virtual_bits.assign(
         bit_planes.inherit(
             tf.gather(magnitudes, planes), bit_planes.select(codes, planes)
@@ -150,9 +150,13 @@ class BitFreezing(weight_layer.WeightLayer):
     )
 
   def _planes(self):
-    """Returns the slots' plane numbers; one without a plane has the first's."""
+    """Returns the slots' plane numbers, `[A]`, and a slot that holds a plane.
+
+    Slots without a plane have the number of that one's.
+    """
     active = self._active.read_value()
-    return tf.where(active >= 0, active, active[0])
+    used = tf.argmax(active)
+    return tf.where(active >= 0, active, tf.maximum(active[used], 0)), used
 
   def call(self, kernel, seed):
     del seed  # Nothing is drawn.
@@ -187,11 +191,12 @@ class BitFreezing(weight_layer.WeightLayer):
   def state(self):
     if not self._inherit:
       return ()
+    planes, used = self._planes()
     trained = tf.abs(self.virtual_bits)
     # Slots of one plane must agree.
-    trained = tf.where(self._is_used(), trained, trained[:1])
+    trained = tf.where(self._is_used(), trained, trained[used])
     return tf.tensor_scatter_nd_update(
-        self._magnitudes, self._planes()[:, tf.newaxis], trained
+        self._magnitudes, planes[:, tf.newaxis], trained
     )
 
 

@@ -72,9 +72,9 @@ def execution_context(
   the kernel's parent-death signal, when this process is killed. SIGTERM, unless
   a handler turns it into an exception, kills this process and hence the worker.
 
-  A worker that dies or stops answering in a computation is started again, or
-  waited for if it is remote, and the computation is repeated, three times at
-  most. A computation that fails is not repeated.
+  A worker that dies, stops answering or loses its connection in a computation is
+  started again, or waited for if it is remote, and the computation is repeated,
+  three times at most. A computation that fails is not repeated.
 
   Enter the block in the main thread: the kernel sends the parent-death signal
   when the *thread* that started the worker ends. TFF's context stack is local

@@ -63,7 +63,7 @@ def _kernel_codes(layer):
 
 class BitFreezingTest(tf.test.TestCase, parameterized.TestCase):
 
-  @parameterized.parameters([[3]], [[0]], [[3, 2]], [[0, -1]])
+  @parameterized.parameters([[3]], [[0]], [[3, 2]], [[0, -1]], [[-1, 2]])
   def test_starts_from_the_received_kernel(self, active):
     layer, _ = _layer(active)
     self.assertAllEqual(
@@ -71,7 +71,7 @@ class BitFreezingTest(tf.test.TestCase, parameterized.TestCase):
     )
 
   @parameterized.product(
-      active=((3,), (1,), (3, 2), (0, -1)), gradient=('chain', 'identity')
+      active=((3,), (1,), (3, 2), (0, -1), (-1, 2)), gradient=('chain', 'identity')
   )
   def test_frozen_bits_never_change(self, active, gradient):
     layer, _ = _layer(active, gradient=gradient)
@@ -102,12 +102,14 @@ class BitFreezingTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(sent[1], 2 * (codes >> 1 & 1) - 1)
     self.assertAllEqual(sent[2], np.zeros_like(codes))
 
-  def test_keeps_the_magnitudes_of_all_bits(self):
-    layer, state = _layer((2, -1))
+  @parameterized.parameters([[2, -1]], [[-1, 2]])
+  def test_keeps_the_magnitudes_of_all_bits(self, active):
+    layer, state = _layer(active)
     _train(layer, tf.ones([6, 5]), learning_rate=0.01)
     kept = layer.state()
     self.assertAllEqual(kept.shape, [4, 6, 5])
-    self.assertAllEqual(kept[2], tf.abs(layer.virtual_bits[0]))
+    trained = layer.virtual_bits[active.index(2)]
+    self.assertAllEqual(kept[2], tf.abs(trained))
     self.assertNotAllClose(kept[2], state[2])
     for frozen in (0, 1, 3):
       self.assertAllEqual(kept[frozen], state[frozen])
