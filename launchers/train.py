@@ -187,16 +187,17 @@ def _define_hyperparameters():
       uses.setdefault(field.name, {})[name] = field
   for flag, fields in uses.items():
     field = next(iter(fields.values()))
+    constraint = field.metadata['constraint']
     text = '; '.join(f'{name}: {_describe(f)}' for name, f in fields.items())
     # The dataclass checks its values too. It alone does if algorithms share a
     # flag, whose ranges may differ.
     bounds = ()
     if len(fields) == 1:
-      bounds = field.metadata['minimum'], field.metadata['maximum']
+      bounds = constraint.minimum, constraint.maximum
     if isinstance(field.default, bool):
       flags.DEFINE_boolean(flag, None, text)
     elif isinstance(field.default, str):
-      flags.DEFINE_enum(flag, None, field.metadata['choices'], text)
+      flags.DEFINE_enum(flag, None, constraint.choices, text)
     elif isinstance(field.default, int):
       flags.DEFINE_integer(flag, None, text, *bounds)
     else:
@@ -206,11 +207,9 @@ def _define_hyperparameters():
 
 def _describe(field):
   text = field.metadata['help']
-  minimum, maximum = field.metadata['minimum'], field.metadata['maximum']
-  if minimum is not None or maximum is not None:
-    low = '-inf' if minimum is None else f'{minimum:g}'
-    high = 'inf' if maximum is None else f'{maximum:g}'
-    text += f'; in [{low}, {high}]'
+  constraint = field.metadata['constraint']
+  if constraint.choices is None and constraint.kind is not bool:
+    text += f'; {constraint}'
   text += f'; {field.default} if unset'
   if field.metadata['source']:
     text += f" ({field.metadata['source']})"
@@ -276,16 +275,6 @@ def main(argv):
       }
   )
   runtime = runtime_flags.read()
-  if _DOWNLINK_BITS.value < 32 and hyperparameters.HAS_OWN_DOWNLINK:
-    raise cli.UsageError(
-        f'--downlink_bits={_DOWNLINK_BITS.value} is not for'
-        f' --algorithm={_ALGORITHM.value}, which has a downlink of its own'
-    )
-  if _SERVER_LEARNING_RATE.value != 1.0 and hyperparameters.HAS_OWN_SERVER_STEP:
-    raise cli.UsageError(
-        f'--server_learning_rate={_SERVER_LEARNING_RATE.value} is not for'
-        f' --algorithm={_ALGORITHM.value}, whose server takes steps of its own'
-    )
   if _CLIENTS_PER_ROUND.value > _NUM_CLIENTS.value:
     raise cli.UsageError(
         f'--clients_per_round must be in [1, {_NUM_CLIENTS.value}], the number'
@@ -301,7 +290,14 @@ def main(argv):
     import tensorflow_federated as tff
     # pylint: enable=g-import-not-at-top
 
+  method = hyperparameters.method()
+  if _SERVER_LEARNING_RATE.value != 1.0 and not method.takes_server_optimizer:
+    raise cli.UsageError(
+        f'--server_learning_rate={_SERVER_LEARNING_RATE.value} is not for'
+        f' --algorithm={_ALGORITHM.value}, whose server takes steps of its own'
+    )
   with cli.errors_named_by_flags():
+    method.check_choices(_DOWNLINK_BITS.value)
     task = tasks.load(
         _TASK.value,
         data_dir=_DATA_DIR.value,
@@ -339,7 +335,7 @@ def main(argv):
   build_optimizer, options = _OPTIMIZERS[_CLIENT_OPTIMIZER.value]
   optimizers = tff.learning.optimizers
   server_optimizer = None
-  if not hyperparameters.HAS_OWN_SERVER_STEP:
+  if method.takes_server_optimizer:
     server_optimizer = optimizers.build_sgdm(_SERVER_LEARNING_RATE.value)
   result = training.train(
       task.build_model,

@@ -8,9 +8,19 @@ import tff_binary
 from tff_binary.algorithms import registry
 
 
+@registry.register(
+    'adaquantfl',
+    title='AdaQuantFL',
+    source='Jhunjhunwala et al., ICASSP 2021',
+    summary='trained updates rounded to ever more levels as the loss falls',
+)
 @dataclasses.dataclass(frozen=True)
 class AdaQuantFL(registry.Hyperparameters):
-  """Hyper-parameters of AdaQuantFL."""
+  """AdaQuantFL: 1 + ceil(log2(s_t + 1)) bits per parameter up, 32 down.
+
+  The paper's F is the loss of all clients; here it is that of the round's, as
+  in DAdaQuant.
+  """
 
   initial_levels: int = registry.hyperparameter(
       2,
@@ -36,35 +46,13 @@ class AdaQuantFL(registry.Hyperparameters):
           f' {self.max_levels}.'
       )
 
+  def method(self, seed=0):
+    return tff_binary.learning.Method(
+        codec=tff_binary.wire.QSGDCodec(norm='l2', coding='fixed'),
+        level_schedule=tff_binary.aggregators.LossRatio(
+            self.initial_levels, self.max_levels
+        ),
+    )
 
-@registry.register(
-    'adaquantfl',
-    title='AdaQuantFL',
-    source='Jhunjhunwala et al., ICASSP 2021',
-    summary='trained updates rounded to ever more levels as the loss falls',
-    hyperparameters=AdaQuantFL,
-)
-def build_adaquantfl(model_fn, *, hyperparameters=AdaQuantFL(), **kwargs):
-  """Builds AdaQuantFL: 1 + ceil(log2(s_t + 1)) bits per parameter up, 32 down.
 
-  The paper's F is the loss of all clients; here it is that of the round's, as
-  in DAdaQuant.
-
-  Args:
-    model_fn: A no-arg function that returns a
-      `tff.learning.models.VariableModel`.
-    hyperparameters: An `AdaQuantFL`.
-    **kwargs: Keyword arguments of `tff_binary.learning.build_learning_process`.
-
-  Returns:
-    A `tff.learning.templates.LearningProcess`.
-  """
-  h = hyperparameters
-  return tff_binary.learning.build_learning_process(
-      model_fn,
-      codec=tff_binary.wire.QSGDCodec(norm='l2', coding='fixed'),
-      level_schedule=tff_binary.aggregators.LossRatio(
-          h.initial_levels, h.max_levels
-      ),
-      **kwargs,
-  )
+build_adaquantfl = registry.get('adaquantfl').build

@@ -8,9 +8,20 @@ import tff_binary
 from tff_binary.algorithms import registry
 
 
+@registry.register(
+    'bifl',
+    title='BiFL',
+    source='Yang et al., 2021',
+    summary='trains binary networks and averages their signs',
+)
 @dataclasses.dataclass(frozen=True)
 class BiFL(registry.Hyperparameters):
-  """Hyper-parameters of BiFL."""
+  """BiFL: 1 bit per compressed parameter up, 32 down.
+
+  The mean of the clients' signs, in [-1, 1], is the server's new kernel, from
+  which all clients train on: of the paper's variants the one that compresses
+  the uplink alone.
+  """
 
   binary_classifier: bool = registry.hyperparameter(
       False,
@@ -25,57 +36,26 @@ class BiFL(registry.Hyperparameters):
       source='our choice',
   )
 
+  def shared_parts(self):
+    """Returns the parts, by name, that BiFL and BiFL-Full share."""
+    inference_kernel = tff_binary.ops.signs.scaled_sign
+    return dict(
+        compress_last=self.binary_classifier,
+        inference_kernel=(
+            None if self.evaluate_real_kernels else inference_kernel
+        ),
+    )
 
-def process_options(hyperparameters):
-  """Returns the options of the process that BiFL and BiFL-Full share.
-
-  Args:
-    hyperparameters: A `BiFL`.
-
-  Returns:
-    A dict of keyword arguments of `tff_binary.learning.build_learning_process`.
-  """
-  return dict(
-      compress_last=hyperparameters.binary_classifier,
-      inference_kernel=(
-          None
-          if hyperparameters.evaluate_real_kernels
-          else tff_binary.ops.signs.scaled_sign
-      ),
-  )
+  def method(self, seed=0):
+    return tff_binary.learning.Method(
+        # Lossless on signs: the step size of all of them is 1 and not sent.
+        codec=tff_binary.wire.SignCodec(1.0),
+        build_weight_layer=lambda: tff_binary.layers.BinaryKernel(
+            sends_signs=True
+        ),
+        build_finalizer=tff_binary.learning.build_replacing_finalizer,
+        **self.shared_parts(),
+    )
 
 
-@registry.register(
-    'bifl',
-    title='BiFL',
-    source='Yang et al., 2021',
-    summary='trains binary networks and averages their signs',
-    hyperparameters=BiFL,
-)
-def build_bifl(model_fn, *, hyperparameters=BiFL(), **kwargs):
-  """Builds BiFL: 1 bit per compressed parameter up, 32 down.
-
-  The mean of the clients' signs, in [-1, 1], is the server's new kernel, from
-  which all clients train on: of the paper's variants the one that compresses
-  the uplink alone.
-
-  Args:
-    model_fn: A no-arg function that returns a
-      `tff.learning.models.VariableModel`.
-    hyperparameters: A `BiFL`.
-    **kwargs: Keyword arguments of `tff_binary.learning.build_learning_process`.
-
-  Returns:
-    A `tff.learning.templates.LearningProcess`.
-  """
-  return tff_binary.learning.build_learning_process(
-      model_fn,
-      # Lossless on signs: the step size of all of them is 1 and not sent.
-      codec=tff_binary.wire.SignCodec(1.0),
-      build_weight_layer=lambda: tff_binary.layers.BinaryKernel(
-          sends_signs=True
-      ),
-      build_finalizer=tff_binary.learning.build_replacing_finalizer,
-      **process_options(hyperparameters),
-      **kwargs,
-  )
+build_bifl = registry.get('bifl').build

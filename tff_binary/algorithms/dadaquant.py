@@ -8,9 +8,18 @@ import tff_binary
 from tff_binary.algorithms import registry
 
 
+@registry.register(
+    'dadaquant',
+    title='DAdaQuant',
+    source='Hönig et al., ICML 2022',
+    summary=(
+        'trained updates with levels that double on plateaus, more of them from'
+        ' clients with more data'
+    ),
+)
 @dataclasses.dataclass(frozen=True)
 class DAdaQuant(registry.Hyperparameters):
-  """Hyper-parameters of DAdaQuant."""
+  """DAdaQuant: a few bits per compressed parameter up, 32 down."""
 
   min_levels: int = registry.hyperparameter(
       1,
@@ -63,38 +72,16 @@ class DAdaQuant(registry.Hyperparameters):
           f' {self.max_levels}.'
       )
 
+  def method(self, seed=0):
+    return tff_binary.learning.Method(
+        codec=tff_binary.wire.QSGDCodec(
+            norm=self.norm, coding=self.coding, is_joint=self.norm == 'l2'
+        ),
+        level_schedule=tff_binary.aggregators.Plateau(
+            self.min_levels, self.max_levels, self.patience, self.smoothing
+        ),
+        levels_by_weight=True,
+    )
 
-@registry.register(
-    'dadaquant',
-    title='DAdaQuant',
-    source='Hönig et al., ICML 2022',
-    summary=(
-        'trained updates with levels that double on plateaus, more of them from'
-        ' clients with more data'
-    ),
-    hyperparameters=DAdaQuant,
-)
-def build_dadaquant(model_fn, *, hyperparameters=DAdaQuant(), **kwargs):
-  """Builds DAdaQuant: a few bits per compressed parameter up, 32 down.
 
-  Args:
-    model_fn: A no-arg function that returns a
-      `tff.learning.models.VariableModel`.
-    hyperparameters: A `DAdaQuant`.
-    **kwargs: Keyword arguments of `tff_binary.learning.build_learning_process`.
-
-  Returns:
-    A `tff.learning.templates.LearningProcess`.
-  """
-  h = hyperparameters
-  return tff_binary.learning.build_learning_process(
-      model_fn,
-      codec=tff_binary.wire.QSGDCodec(
-          norm=h.norm, coding=h.coding, is_joint=h.norm == 'l2'
-      ),
-      level_schedule=tff_binary.aggregators.Plateau(
-          h.min_levels, h.max_levels, h.patience, h.smoothing
-      ),
-      levels_by_weight=True,
-      **kwargs,
-  )
+build_dadaquant = registry.get('dadaquant').build

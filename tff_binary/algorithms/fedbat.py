@@ -11,9 +11,15 @@ from tff_binary.algorithms import registry
 _CODE = 'github.com/Leopold1423/fedbat-icml24, model/bat.py'
 
 
+@registry.register(
+    'fedbat',
+    title='FedBAT',
+    source='Li et al., ICML 2024',
+    summary='binary updates and step sizes learned during local training',
+)
 @dataclasses.dataclass(frozen=True)
 class FedBAT(registry.Hyperparameters):
-  """Hyper-parameters of FedBAT; the defaults are those of paper and code."""
+  """FedBAT: 1 bit per compressed parameter up, 32 down."""
 
   rho: float = registry.hyperparameter(
       6.0,
@@ -63,32 +69,14 @@ class FedBAT(registry.Hyperparameters):
           f' {self.min_step_size} > {self.max_step_size}.'
       )
 
+  def method(self, seed=0):
+    return tff_binary.learning.Method(
+        codec=tff_binary.wire.BinaryCodec(),
+        build_weight_layer=functools.partial(
+            tff_binary.layers.LearnableBinarization,
+            **dataclasses.asdict(self),
+        ),
+    )
 
-@registry.register(
-    'fedbat',
-    title='FedBAT',
-    source='Li et al., ICML 2024',
-    summary='binary updates and step sizes learned during local training',
-    hyperparameters=FedBAT,
-)
-def build_fedbat(model_fn, *, hyperparameters=FedBAT(), **kwargs):
-  """Builds FedBAT: 1 bit per compressed parameter up, 32 down.
 
-  Args:
-    model_fn: A no-arg function that returns a
-      `tff.learning.models.VariableModel`.
-    hyperparameters: A `FedBAT`.
-    **kwargs: Keyword arguments of `tff_binary.learning.build_learning_process`.
-
-  Returns:
-    A `tff.learning.templates.LearningProcess`.
-  """
-  return tff_binary.learning.build_learning_process(
-      model_fn,
-      codec=tff_binary.wire.BinaryCodec(),
-      build_weight_layer=functools.partial(
-          tff_binary.layers.LearnableBinarization,
-          **dataclasses.asdict(hyperparameters),
-      ),
-      **kwargs,
-  )
+build_fedbat = registry.get('fedbat').build

@@ -3,6 +3,7 @@
 """FedBiF: clients train some bits of each weight, A bits up and B down."""
 
 import dataclasses
+import functools
 
 import tff_binary
 from tff_binary.algorithms import registry
@@ -10,11 +11,19 @@ from tff_binary.algorithms import registry
 _LATER_CODE = 'a copy of later code, by a third party'
 
 
+@registry.register(
+    'fedbif',
+    title='FedBiF',
+    source='Li et al., IEEE TPDS 2025',
+    summary='trains some bits of 4-bit weights and freezes the others',
+)
 @dataclasses.dataclass(frozen=True)
 class FedBiF(registry.Hyperparameters):
-  """Hyper-parameters of FedBiF-A/B."""
+  """FedBiF: A bits per compressed parameter up, B bits down.
 
-  HAS_OWN_DOWNLINK = True
+  A weight can never become larger than the largest one of its kernel: initial
+  weights must not be small.
+  """
 
   bits: int = registry.hyperparameter(
       4,
@@ -104,80 +113,49 @@ class FedBiF(registry.Hyperparameters):
           f' {self.fixed_bit}.'
       )
 
+  def _selector(self, seed):
+    selectors = tff_binary.learning.bit_selectors
+    if self.selector == 'fixed':
+      return selectors.fixed(self.fixed_bit, self.active_bits)
+    if self.selector == 'random':
+      return selectors.random(self.bits, self.active_bits, seed)
+    build = getattr(selectors, self.selector)
+    return build(self.bits, self.active_bits)
 
-@registry.register(
-    'fedbif',
-    title='FedBiF',
-    source='under review',
-    summary='trains some bits of 4-bit weights and freezes the others',
-    hyperparameters=FedBiF,
-)
-def build_fedbif(model_fn, *, hyperparameters=FedBiF(), seed=0, **kwargs):
-  """Builds FedBiF: A bits per compressed parameter up, B bits down.
+  def method(self, seed=0):
+    distributors, learning = tff_binary.distributors, tff_binary.learning
+    select = self._selector(seed)
+    quantizer = distributors.KernelQuantizer(self.bits, seed, self.sign_bit)
 
-  A weight can never become larger than the largest one of its kernel: initial
-  weights must not be small.
+    def build_weight_layer():
+      return tff_binary.layers.BitFreezing(
+          self.bits,
+          self.active_bits,
+          select,
+          inherit=self.inherit,
+          gradient=self.gradient,
+          magnitudes=self.magnitudes,
+          has_sign_bit=self.sign_bit,
+          learn_step_size=self.learn_step_size,
+      )
 
-  Args:
-    model_fn: A no-arg function that returns a
-      `tff.learning.models.VariableModel`.
-    hyperparameters: A `FedBiF`.
-    seed: The seed of the run.
-    **kwargs: Keyword arguments of `tff_binary.learning.build_learning_process`.
-
-  Returns:
-    A `StatefulLearningProcess`, or a `tff.learning.templates.LearningProcess`
-    if magnitudes are not inherited.
-  """
-  distributors, learning = tff_binary.distributors, tff_binary.learning
-  h = hyperparameters
-  select = _selector(h, seed)
-  quantizer = distributors.KernelQuantizer(h.bits, seed, h.sign_bit)
-
-  def build_weight_layer():
-    return tff_binary.layers.BitFreezing(
-        h.bits,
-        h.active_bits,
-        select,
-        inherit=h.inherit,
-        gradient=h.gradient,
-        magnitudes=h.magnitudes,
-        has_sign_bit=h.sign_bit,
-        learn_step_size=h.learn_step_size,
+    return learning.Method(
+        codec=tff_binary.wire.SignPlanesCodec(
+            trim=self.bits % self.active_bits > 0
+        ),
+        build_weight_layer=build_weight_layer,
+        weighting=self.weighting,
+        build_distributor=functools.partial(
+            distributors.build_packed_broadcast,
+            quantizer=quantizer,
+            dequantize=False,
+        ),
+        build_finalizer=functools.partial(
+            learning.build_bit_freezing_finalizer,
+            quantizer=quantizer,
+            select=select,
+        ),
     )
 
-  def build_distributor(weights_type, is_compressed):
-    return distributors.build_packed_broadcast(
-        weights_type, is_compressed, quantizer, dequantize=False
-    )
 
-  def build_finalizer(weights_type, aggregate_type, is_compressed, optimizer):
-    return learning.build_bit_freezing_finalizer(
-        weights_type,
-        aggregate_type,
-        is_compressed,
-        quantizer,
-        select,
-        optimizer,
-    )
-
-  return learning.build_learning_process(
-      model_fn,
-      codec=tff_binary.wire.SignPlanesCodec(trim=h.bits % h.active_bits > 0),
-      build_weight_layer=build_weight_layer,
-      weighting=h.weighting,
-      build_distributor=build_distributor,
-      build_finalizer=build_finalizer,
-      seed=seed,
-      **kwargs,
-  )
-
-
-def _selector(h, seed):
-  selectors = tff_binary.learning.bit_selectors
-  if h.selector == 'fixed':
-    return selectors.fixed(h.fixed_bit, h.active_bits)
-  if h.selector == 'random':
-    return selectors.random(h.bits, h.active_bits, seed)
-  build = getattr(selectors, h.selector)
-  return build(h.bits, h.active_bits)
+build_fedbif = registry.get('fedbif').build

@@ -8,9 +8,15 @@ import tff_binary
 from tff_binary.algorithms import registry
 
 
+@registry.register(
+    'feddq',
+    title='FedDQ',
+    source='Qu et al., 2021',
+    summary='trained updates rounded at a fixed resolution, with ever fewer bits',
+)
 @dataclasses.dataclass(frozen=True)
 class FedDQ(registry.Hyperparameters):
-  """Hyper-parameters of FedDQ."""
+  """FedDQ: a few bits per compressed parameter up, 32 down."""
 
   resolution: float = registry.hyperparameter(
       0.005,
@@ -21,28 +27,10 @@ class FedDQ(registry.Hyperparameters):
       source='github.com/lqu-001/FedDQ, fashion_mnist',
   )
 
+  def method(self, seed=0):
+    return tff_binary.learning.Method(
+        codec=tff_binary.wire.RangeCodec(self.resolution),
+    )
 
-@registry.register(
-    'feddq',
-    title='FedDQ',
-    source='Qu et al., 2021',
-    summary='trained updates rounded at a fixed resolution, with ever fewer bits',
-    hyperparameters=FedDQ,
-)
-def build_feddq(model_fn, *, hyperparameters=FedDQ(), **kwargs):
-  """Builds FedDQ: a few bits per compressed parameter up, 32 down.
 
-  Args:
-    model_fn: A no-arg function that returns a
-      `tff.learning.models.VariableModel`.
-    hyperparameters: A `FedDQ`.
-    **kwargs: Keyword arguments of `tff_binary.learning.build_learning_process`.
-
-  Returns:
-    A `tff.learning.templates.LearningProcess`.
-  """
-  return tff_binary.learning.build_learning_process(
-      model_fn,
-      codec=tff_binary.wire.RangeCodec(hyperparameters.resolution),
-      **kwargs,
-  )
+build_feddq = registry.get('feddq').build

@@ -8,9 +8,15 @@ import tff_binary
 from tff_binary.algorithms import registry
 
 
+@registry.register(
+    'fedpaq',
+    title='FedPAQ',
+    source='Reisizadeh et al., AISTATS 2020',
+    summary='trained updates stochastically rounded to a few bits',
+)
 @dataclasses.dataclass(frozen=True)
 class FedPAQ(registry.Hyperparameters):
-  """Hyper-parameters of FedPAQ."""
+  """FedPAQ: b bits per compressed parameter up, 32 down."""
 
   bits: int = registry.hyperparameter(
       4,
@@ -34,29 +40,10 @@ class FedPAQ(registry.Hyperparameters):
           f'bits must be in [2, 8] with quantizer=qsgd, got {self.bits}.'
       )
 
+  def method(self, seed=0):
+    return tff_binary.learning.Method(
+        codec=tff_binary.wire.QuantizedCodec(self.bits, self.quantizer),
+    )
 
-@registry.register(
-    'fedpaq',
-    title='FedPAQ',
-    source='Reisizadeh et al., AISTATS 2020',
-    summary='trained updates stochastically rounded to a few bits',
-    hyperparameters=FedPAQ,
-)
-def build_fedpaq(model_fn, *, hyperparameters=FedPAQ(), **kwargs):
-  """Builds FedPAQ: b bits per compressed parameter up, 32 down.
 
-  Args:
-    model_fn: A no-arg function that returns a
-      `tff.learning.models.VariableModel`.
-    hyperparameters: A `FedPAQ`.
-    **kwargs: Keyword arguments of `tff_binary.learning.build_learning_process`.
-
-  Returns:
-    A `tff.learning.templates.LearningProcess`.
-  """
-  h = hyperparameters
-  return tff_binary.learning.build_learning_process(
-      model_fn,
-      codec=tff_binary.wire.QuantizedCodec(h.bits, h.quantizer),
-      **kwargs,
-  )
+build_fedpaq = registry.get('fedpaq').build

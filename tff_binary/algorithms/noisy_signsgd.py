@@ -8,9 +8,15 @@ import tff_binary
 from tff_binary.algorithms import registry
 
 
+@registry.register(
+    'noisy_signsgd',
+    title='Noisy-SignSGD',
+    source='Chen et al., NeurIPS 2020; Tang et al., 2023',
+    summary='signs of trained updates with Gaussian or other noise',
+)
 @dataclasses.dataclass(frozen=True)
 class NoisySignSGD(registry.Hyperparameters):
-  """Hyper-parameters of Noisy-SignSGD as the FedBAT paper runs it."""
+  """Noisy-SignSGD: 1 bit per compressed parameter up, 32 down."""
 
   fixed_step_size: float = registry.fixed_step_size(
       1e-2, 'FedBAT, section 4.1'
@@ -31,31 +37,10 @@ class NoisySignSGD(registry.Hyperparameters):
       source='z-SignFedAvg, Tang et al., arXiv 2302.02589',
   )
 
+  def method(self, seed=0):
+    return tff_binary.learning.Method(
+        codec=tff_binary.wire.NoisySignCodec(self.fixed_step_size, self.sigma, self.z),
+    )
 
-@registry.register(
-    'noisy_signsgd',
-    title='Noisy-SignSGD',
-    source='Chen et al., NeurIPS 2020; Tang et al., 2023',
-    summary='signs of trained updates with Gaussian or other noise',
-    hyperparameters=NoisySignSGD,
-)
-def build_noisy_signsgd(
-    model_fn, *, hyperparameters=NoisySignSGD(), **kwargs
-):
-  """Builds Noisy-SignSGD: 1 bit per compressed parameter up, 32 down.
 
-  Args:
-    model_fn: A no-arg function that returns a
-      `tff.learning.models.VariableModel`.
-    hyperparameters: A `NoisySignSGD`.
-    **kwargs: Keyword arguments of `tff_binary.learning.build_learning_process`.
-
-  Returns:
-    A `tff.learning.templates.LearningProcess`.
-  """
-  h = hyperparameters
-  return tff_binary.learning.build_learning_process(
-      model_fn,
-      codec=tff_binary.wire.NoisySignCodec(h.fixed_step_size, h.sigma, h.z),
-      **kwargs,
-  )
+build_noisy_signsgd = registry.get('noisy_signsgd').build

@@ -7,11 +7,10 @@ imported, so that programs offer every hyper-parameter as a flag at once.
 """
 
 import dataclasses
-import numbers
-from typing import Any, Callable, ClassVar, Optional
+from typing import Any, Callable, Optional
 
-# NumPy's scalars are numbers as well.
-_NUMBERS = {float: numbers.Real, int: numbers.Integral}
+import tff_binary
+from tff_binary import parameters
 
 
 def hyperparameter(
@@ -34,16 +33,15 @@ def hyperparameter(
     source: Where the default comes from: paper and equation, or code.
 
   Returns:
-    A `dataclasses.field`.
+    A `dataclasses.field` with `help`, `constraint` and `source` as metadata.
   """
-  metadata = dict(
-      help=help_text,
-      minimum=minimum,
-      maximum=maximum,
-      choices=choices,
-      source=source,
+  constraint = parameters.Constraint(
+      type(default), minimum, maximum, choices=choices
   )
-  return dataclasses.field(default=default, metadata=metadata)
+  return dataclasses.field(
+      default=default,
+      metadata=dict(help=help_text, constraint=constraint, source=source),
+  )
 
 
 def fixed_step_size(default: float, source: str):
@@ -59,56 +57,28 @@ def fixed_step_size(default: float, source: str):
 
 @dataclasses.dataclass(frozen=True)
 class Hyperparameters:
-  """Base class: checks every field against its type and range.
+  """Base class of the algorithms: their hyper-parameters and their recipes.
 
-  Attributes:
-    HAS_OWN_DOWNLINK: Whether the method decides how weights are sent to the
-      clients, and so takes no `downlink_bits`.
-    HAS_OWN_SERVER_STEP: Whether the method decides by how much the server moves
-      the weights, and so takes no `server_optimizer`.
+  Every field is checked against its type and range.
 
   Raises:
     ValueError: If a value is outside its range, naming both.
   """
 
-  HAS_OWN_DOWNLINK: ClassVar[bool] = False
-  HAS_OWN_SERVER_STEP: ClassVar[bool] = False
-
   def __post_init__(self):
     for field in dataclasses.fields(self):
-      value = getattr(self, field.name)
-      kind = type(field.default)
-      if isinstance(value, _NUMBERS.get(kind, ())) and type(value) is not bool:
-        value = kind(value)
-        object.__setattr__(self, field.name, value)
-      if not (type(value) is kind and _in_range(value, field.metadata)):
-        raise ValueError(
-            f'{field.name} must be {_describe(kind, field.metadata)}, got'
-            f' {value!r}.'
-        )
+      value = field.metadata['constraint'].check(
+          field.name, getattr(self, field.name)
+      )
+      object.__setattr__(self, field.name, value)
 
+  def method(self, seed: int = 0) -> 'tff_binary.learning.Method':
+    """Returns the method with these hyper-parameters.
 
-def _in_range(value, metadata):
-  if metadata['choices'] is not None:
-    return value in metadata['choices']
-  minimum, maximum = metadata['minimum'], metadata['maximum']
-  # Written such that NaN is in no range.
-  return (minimum is None or value >= minimum) and (
-      maximum is None or value <= maximum
-  )
-
-
-def _describe(kind, metadata):
-  """Returns the allowed values in words."""
-  if metadata['choices'] is not None:
-    return 'one of ' + ', '.join(metadata['choices'])
-  name = {bool: 'true or false', int: 'an integer', float: 'a number'}[kind]
-  minimum, maximum = metadata['minimum'], metadata['maximum']
-  if minimum is not None and maximum is not None:
-    return f'{name} in [{minimum:g}, {maximum:g}]'
-  if minimum is not None:
-    return f'{name} >= {minimum:g}'
-  return name
+    Args:
+      seed: The seed of all that the method's parts draw.
+    """
+    raise NotImplementedError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,32 +105,71 @@ class Algorithm:
 _ALGORITHMS = {}
 
 
-def register(name, *, title, source, summary, hyperparameters):
-  """Returns a decorator that registers a build function as an algorithm.
+def register(name, *, title, source, summary):
+  """Returns a decorator that registers a class of hyper-parameters.
 
   Args:
     name: The name on the command line.
     title: The name in tables and plots.
     source: The paper.
     summary: What is special, in one line.
-    hyperparameters: A subclass of `Hyperparameters`.
 
   Returns:
-    A decorator that returns the function unchanged.
+    A decorator that returns the subclass of `Hyperparameters` unchanged.
 
   Raises:
     ValueError: If the name is taken.
   """
 
-  def decorator(build):
+  def decorator(hyperparameters):
     if name in _ALGORITHMS:
       raise ValueError(f'Algorithm {name} is registered already.')
     _ALGORITHMS[name] = Algorithm(
-        name, title, source, summary, hyperparameters, build
+        name,
+        title,
+        source,
+        summary,
+        hyperparameters,
+        _build_function(name, title, hyperparameters),
     )
-    return build
+    return hyperparameters
 
   return decorator
+
+
+def _build_function(name, title, hyperparameters_class):
+  """Returns the `build_<name>` of an algorithm."""
+
+  def build(model_fn, *, hyperparameters=hyperparameters_class(), seed=0,
+            **choices):
+    if not isinstance(hyperparameters, hyperparameters_class):
+      raise TypeError(
+          f'hyperparameters must be a {hyperparameters_class.__name__}, got'
+          f' {hyperparameters!r}.'
+      )
+    seed = parameters.RUN['seed'].check('seed', seed)
+    return tff_binary.learning.build_learning_process(
+        model_fn, hyperparameters.method(seed), seed=seed, **choices
+    )
+
+  build.__name__ = build.__qualname__ = f'build_{name}'
+  build.__module__ = hyperparameters_class.__module__
+  build.__doc__ = f"""Builds {title}, see `{hyperparameters_class.__name__}`.
+
+  Args:
+    model_fn: A no-arg function that returns a
+      `tff.learning.models.VariableModel`.
+    hyperparameters: A `{hyperparameters_class.__name__}`.
+    seed: The seed of all that clients and server draw.
+    **choices: Further keyword arguments of
+      `tff_binary.learning.build_learning_process`.
+
+  Returns:
+    A `tff.learning.templates.LearningProcess`, or a
+    `tff_binary.learning.StatefulLearningProcess` if clients keep a state from
+    round to round.
+  """
+  return build
 
 
 def names() -> list[str]:

@@ -3,21 +3,10 @@
 """SignSGD with majority vote: signs of updates up, signs of the model down."""
 
 import dataclasses
+import functools
 
 import tff_binary
 from tff_binary.algorithms import registry
-
-
-@dataclasses.dataclass(frozen=True)
-class SignSGDMajorityVote(registry.Hyperparameters):
-  """Hyper-parameters of SignSGD with majority vote."""
-
-  HAS_OWN_DOWNLINK = True
-  HAS_OWN_SERVER_STEP = True
-
-  fixed_step_size: float = registry.fixed_step_size(
-      1e-3, "our choice: SignSGD's of FedBAT, section 4.1"
-  )
 
 
 @registry.register(
@@ -25,12 +14,10 @@ class SignSGDMajorityVote(registry.Hyperparameters):
     title='SignSGD-MV',
     source='Bernstein et al., ICLR 2019',
     summary='clients vote on the sign of every step, 1 bit both ways',
-    hyperparameters=SignSGDMajorityVote,
 )
-def build_signsgd_majority_vote(
-    model_fn, *, hyperparameters=SignSGDMajorityVote(), seed=0, **kwargs
-):
-  """Builds SignSGD with majority vote: 1 bit per compressed parameter each way.
+@dataclasses.dataclass(frozen=True)
+class SignSGDMajorityVote(registry.Hyperparameters):
+  """SignSGD with majority vote: 1 bit per compressed parameter each way.
 
   Each client sends the signs of its trained update, every kernel's entry moves
   by one step to where most of them point, and the vote is what is sent back.
@@ -41,42 +28,30 @@ def build_signsgd_majority_vote(
   round takes 1 bit per parameter from its second round on. One that has missed
   rounds takes the vote of each of them or, in its first round and where that is
   not less, the float32 kernel (our choice).
-
-  Args:
-    model_fn: A no-arg function that returns a
-      `tff.learning.models.VariableModel`.
-    hyperparameters: A `SignSGDMajorityVote`.
-    seed: The seed of the run.
-    **kwargs: Keyword arguments of `tff_binary.learning.build_learning_process`;
-      a `server_optimizer` is refused.
-
-  Returns:
-    A `StatefulLearningProcess`.
   """
-  distributors, learning = tff_binary.distributors, tff_binary.learning
-  step_size = hyperparameters.fixed_step_size
-  history = distributors.VoteHistory(step_size)
 
-  def build_weight_layer():
-    return tff_binary.layers.SynchronizedCopy(history.apply)
-
-  def build_distributor(weights_type, is_compressed):
-    return distributors.build_vote_broadcast(
-        weights_type, is_compressed, history
-    )
-
-  def build_finalizer(weights_type, mean_type, is_compressed, optimizer):
-    return learning.build_majority_vote_finalizer(
-        weights_type, mean_type, is_compressed, step_size, seed, optimizer
-    )
-
-  return learning.build_learning_process(
-      model_fn,
-      codec=tff_binary.wire.SignCodec(1.0),
-      build_weight_layer=build_weight_layer,
-      weighting='uniform',
-      build_distributor=build_distributor,
-      build_finalizer=build_finalizer,
-      seed=seed,
-      **kwargs,
+  fixed_step_size: float = registry.fixed_step_size(
+      1e-3, "our choice: SignSGD's of FedBAT, section 4.1"
   )
+
+  def method(self, seed=0):
+    distributors = tff_binary.distributors
+    history = distributors.VoteHistory(self.fixed_step_size)
+    return tff_binary.learning.Method(
+        codec=tff_binary.wire.SignCodec(1.0),
+        build_weight_layer=functools.partial(
+            tff_binary.layers.SynchronizedCopy, history.apply
+        ),
+        weighting='uniform',
+        build_distributor=functools.partial(
+            distributors.build_vote_broadcast, history=history
+        ),
+        build_finalizer=functools.partial(
+            tff_binary.learning.build_majority_vote_finalizer,
+            step_size=self.fixed_step_size,
+            seed=seed,
+        ),
+    )
+
+
+build_signsgd_majority_vote = registry.get('signsgd_majority_vote').build

@@ -8,9 +8,15 @@ import tff_binary
 from tff_binary.algorithms import registry
 
 
+@registry.register(
+    'stoc_signsgd',
+    title='Stoc-SignSGD',
+    source='Jin et al., 2020',
+    summary='signs drawn with chances linear in the trained update',
+)
 @dataclasses.dataclass(frozen=True)
 class StocSignSGD(registry.Hyperparameters):
-  """Hyper-parameters of Stoc-SignSGD as the FedBAT paper runs it."""
+  """Stoc-SignSGD: 1 bit per compressed parameter up, 32 down."""
 
   fixed_step_size: float = registry.fixed_step_size(
       1e-2, 'FedBAT, section 4.1'
@@ -23,29 +29,10 @@ class StocSignSGD(registry.Hyperparameters):
       source='FedBAT, section 2; 2_norm: Jin et al., arXiv 2002.10940',
   )
 
+  def method(self, seed=0):
+    return tff_binary.learning.Method(
+        codec=tff_binary.wire.StochasticSignCodec(self.fixed_step_size, self.bound),
+    )
 
-@registry.register(
-    'stoc_signsgd',
-    title='Stoc-SignSGD',
-    source='Jin et al., 2020',
-    summary='signs drawn with chances linear in the trained update',
-    hyperparameters=StocSignSGD,
-)
-def build_stoc_signsgd(model_fn, *, hyperparameters=StocSignSGD(), **kwargs):
-  """Builds Stoc-SignSGD: 1 bit per compressed parameter up, 32 down.
 
-  Args:
-    model_fn: A no-arg function that returns a
-      `tff.learning.models.VariableModel`.
-    hyperparameters: A `StocSignSGD`.
-    **kwargs: Keyword arguments of `tff_binary.learning.build_learning_process`.
-
-  Returns:
-    A `tff.learning.templates.LearningProcess`.
-  """
-  h = hyperparameters
-  return tff_binary.learning.build_learning_process(
-      model_fn,
-      codec=tff_binary.wire.StochasticSignCodec(h.fixed_step_size, h.bound),
-      **kwargs,
-  )
+build_stoc_signsgd = registry.get('stoc_signsgd').build

@@ -8,9 +8,18 @@ import tff_binary
 from tff_binary.algorithms import registry
 
 
+@registry.register(
+    'zerofl',
+    title='ZeroFL',
+    source='Qiu et al., ICLR 2022',
+    summary='trains sparsely and sends the largest entries of updates',
+)
 @dataclasses.dataclass(frozen=True)
 class ZeroFL(registry.Hyperparameters):
-  """Hyper-parameters of ZeroFL."""
+  """ZeroFL: with 97 % sparsity 1.16 bits per parameter up, 32 down.
+
+  Without sparsity it is FedAvg, to the last bit of the weights.
+  """
 
   sparsity: float = registry.hyperparameter(
       0.97,
@@ -61,58 +70,33 @@ class ZeroFL(registry.Hyperparameters):
     """The share of entries of a kernel that are sent."""
     return min(1.0, 1.0 - self.sparsity + self.mask_ratio)
 
+  def method(self, seed=0):
+    layers, learning = tff_binary.layers, tff_binary.learning
+    sparsity = tff_binary.ops.sparsity
+    keep_ratio = 1.0 - self.sparsity
 
-@registry.register(
-    'zerofl',
-    title='ZeroFL',
-    source='Qiu et al., ICLR 2022',
-    summary='trains sparsely and sends the largest entries of updates',
-    hyperparameters=ZeroFL,
-)
-def build_zerofl(model_fn, *, hyperparameters=ZeroFL(), **kwargs):
-  """Builds ZeroFL: with 97 % sparsity 1.16 bits per parameter up, 32 down.
+    def prepare_model(model, kernels):
+      layers.sparsify_gradients(
+          learning.keras_model_of(model), kernels, keep_ratio
+      )
 
-  Without sparsity it is FedAvg, to the last bit of the weights.
+    def keep_largest(kernel):
+      k = sparsity.num_largest(keep_ratio, kernel.shape.num_elements())
+      return sparsity.keep_largest(kernel, k)
 
-  Args:
-    model_fn: What `tff_binary.learning.keras_model_fn` returns. Layers with
-      compressed kernels must be of the types that
-      `tff_binary.layers.sparsify_gradients` takes.
-    hyperparameters: A `ZeroFL`.
-    **kwargs: Keyword arguments of `tff_binary.learning.build_learning_process`.
-
-  Returns:
-    A `tff.learning.templates.LearningProcess`.
-
-  Raises:
-    ValueError: If the layer of a compressed kernel is of another type.
-  """
-  layers, learning = tff_binary.layers, tff_binary.learning
-  sparsity = tff_binary.ops.sparsity
-  h = hyperparameters
-  keep_ratio = 1.0 - h.sparsity
-
-  def prepare_model(model, kernels):
-    layers.sparsify_gradients(
-        learning.keras_model_of(model), kernels, keep_ratio
+    return learning.Method(
+        codec=tff_binary.wire.SparseCodec(self.upload_ratio),
+        build_weight_layer=lambda: layers.SparseKernel(
+            keep_ratio, self.upload, self.upload_ratio
+        ),
+        prepare_model=prepare_model,
+        build_finalizer=(
+            learning.build_replacing_finalizer
+            if self.upload == 'top_k_weights'
+            else learning.build_model_update_finalizer
+        ),
+        inference_kernel=keep_largest if self.evaluation == 'sparse' else None,
     )
 
-  def keep_largest(kernel):
-    k = sparsity.num_largest(keep_ratio, kernel.shape.num_elements())
-    return sparsity.keep_largest(kernel, k)
 
-  return learning.build_learning_process(
-      model_fn,
-      codec=tff_binary.wire.SparseCodec(h.upload_ratio),
-      build_weight_layer=lambda: layers.SparseKernel(
-          keep_ratio, h.upload, h.upload_ratio
-      ),
-      prepare_model=prepare_model,
-      build_finalizer=(
-          learning.build_replacing_finalizer
-          if h.upload == 'top_k_weights'
-          else None
-      ),
-      inference_kernel=keep_largest if h.evaluation == 'sparse' else None,
-      **kwargs,
-  )
+build_zerofl = registry.get('zerofl').build

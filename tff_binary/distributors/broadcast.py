@@ -3,27 +3,28 @@
 """Broadcast of the model weights with measured bytes."""
 
 import collections
-from collections.abc import Sequence
 
-import tensorflow as tf
 import tensorflow_federated as tff
+
+from tff_binary.distributors import model_tensors
 
 
 def build_float32_broadcast(
-    weights_type: tff.Type, is_compressed: Sequence[bool]
+    tensors: model_tensors.ModelTensors,
 ) -> tff.learning.templates.DistributionProcess:
   """Sends the model weights as they are and measures them.
 
   The process has no state. Its measurements, for one client, are
 
-  *   `downlink_bytes_per_client`: int64, all that is broadcast.
+  *   `downlink_bytes_per_client`: int64, all that is broadcast but what no
+      round changes.
+  *   `static_downlink_bytes_per_client`: int64, what no round changes: frozen
+      layers, which a client needs once.
   *   `compressed_downlink_bytes_per_client`: int64, the part of it that is the
       kernels which the uplink compresses.
 
   Args:
-    weights_type: A `tff.Type` of `tff.learning.models.ModelWeights`.
-    is_compressed: One bool for each trainable tensor: whether the uplink
-      compresses it.
+    tensors: The model's tensors.
 
   Returns:
     A `tff.learning.templates.DistributionProcess`.
@@ -33,22 +34,24 @@ def build_float32_broadcast(
   def init_fn():
     return tff.federated_value((), tff.SERVER)
 
-  @tff.tensorflow.computation(weights_type)
+  @tff.tensorflow.computation(tensors.weights_type)
   def measure(weights):
-    num_bytes = lambda x: tf.size(x, tf.int64) * x.dtype.size
-    trainable = [num_bytes(x) for x in weights.trainable]
-    non_trainable = [num_bytes(x) for x in weights.non_trainable]
+    num_bytes = model_tensors.num_bytes
+    updated, static = model_tensors.measure_non_trainable(
+        tensors, weights.non_trainable
+    )
+    pairs = zip(weights.trainable, tensors.is_compressed)
     return collections.OrderedDict(
-        downlink_bytes_per_client=sum(trainable + non_trainable),
-        compressed_downlink_bytes_per_client=sum(
-            (n for n, c in zip(trainable, is_compressed) if c),
-            tf.constant(0, tf.int64),
+        downlink_bytes_per_client=num_bytes(weights.trainable) + updated,
+        static_downlink_bytes_per_client=static,
+        compressed_downlink_bytes_per_client=num_bytes(
+            [x for x, c in pairs if c]
         ),
     )
 
   @tff.federated_computation(
       init_fn.type_signature.result,
-      tff.FederatedType(weights_type, tff.SERVER),
+      tff.FederatedType(tensors.weights_type, tff.SERVER),
   )
   def next_fn(state, weights):
     return tff.templates.MeasuredProcessOutput(

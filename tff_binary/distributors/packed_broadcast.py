@@ -3,12 +3,12 @@
 """Broadcast of kernels as packed codes of a few bits."""
 
 import collections
-from collections.abc import Sequence
 import dataclasses
 
 import tensorflow as tf
 import tensorflow_federated as tff
 
+from tff_binary.distributors import model_tensors
 from tff_binary.ops import rounding
 from tff_binary.ops import seeds
 from tff_binary.wire import bit_packing
@@ -74,8 +74,7 @@ class KernelQuantizer:
 
 
 def build_packed_broadcast(
-    weights_type: tff.Type,
-    is_compressed: Sequence[bool],
+    tensors: model_tensors.ModelTensors,
     quantizer: KernelQuantizer,
     dequantize: bool = True,
 ) -> tff.learning.templates.DistributionProcess:
@@ -89,8 +88,7 @@ def build_packed_broadcast(
       exactly zero.
 
   Args:
-    weights_type: A `tff.Type` of `tff.learning.models.ModelWeights`.
-    is_compressed: One bool for each trainable tensor: whether it is quantized.
+    tensors: The model's tensors, of which the compressed ones are quantized.
     quantizer: How a kernel is quantized.
     dequantize: Whether clients get kernels, as from any other distributor, or
       the `OrderedDict`s of `KernelQuantizer.quantize`.
@@ -98,6 +96,7 @@ def build_packed_broadcast(
   Returns:
     A `tff.learning.templates.DistributionProcess`.
   """
+  weights_type, is_compressed, _ = tensors
   shapes = [t.shape for t in weights_type.trainable]
   bits = quantizer.bits
 
@@ -124,12 +123,18 @@ def build_packed_broadcast(
       else:
         message.append(tensor)
     message = tff.learning.models.ModelWeights(message, weights.non_trainable)
-    sizes = [_num_bytes(m) for m in message.trainable]
-    compressed = sum(s for s, c in zip(sizes, is_compressed) if c)
+    updated, static = model_tensors.measure_non_trainable(
+        tensors, message.non_trainable
+    )
+    pairs = zip(message.trainable, is_compressed)
     return message, collections.OrderedDict(
-        downlink_bytes_per_client=sum(sizes)
-        + sum(_num_bytes(m) for m in message.non_trainable),
-        compressed_downlink_bytes_per_client=compressed,
+        downlink_bytes_per_client=(
+            model_tensors.num_bytes(message.trainable) + updated
+        ),
+        static_downlink_bytes_per_client=static,
+        compressed_downlink_bytes_per_client=model_tensors.num_bytes(
+            [m for m, c in pairs if c]
+        ),
         sparsity=tf.cast(num_zeros / max(num_entries, 1), tf.float32),
     ), round_num + 1
 
@@ -168,10 +173,3 @@ def build_packed_broadcast(
     )
 
   return tff.learning.templates.DistributionProcess(init_fn, next_fn)
-
-
-def _num_bytes(struct):
-  """Returns the bytes of the tensors in `struct`, an int64 scalar."""
-  return sum(
-      tf.size(x, tf.int64) * x.dtype.size for x in tf.nest.flatten(struct)
-  )

@@ -3,12 +3,12 @@
 """Broadcast of kernels as the votes that have changed them, a bit an entry."""
 
 import collections
-from collections.abc import Sequence
 import dataclasses
 
 import tensorflow as tf
 import tensorflow_federated as tff
 
+from tff_binary.distributors import model_tensors
 from tff_binary.wire import packing
 
 _FLOAT32_BYTES = 4
@@ -109,8 +109,7 @@ class VoteHistory:
 
 
 def build_vote_broadcast(
-    weights_type: tff.Type,
-    is_compressed: Sequence[bool],
+    tensors: model_tensors.ModelTensors,
     history: VoteHistory,
 ) -> tff.learning.templates.DistributionProcess:
   """Offers kernels together with the last votes that have changed them.
@@ -124,11 +123,11 @@ def build_vote_broadcast(
   which its weight layers report. The measurements are
 
   *   `downlink_bytes_per_client`: int64, the other tensors and the version.
+  *   `static_downlink_bytes_per_client`: int64, see `build_float32_broadcast`.
   *   `compressed_downlink_bytes_per_client`: int64, zero.
 
   Args:
-    weights_type: A `tff.Type` of `tff.learning.models.ModelWeights`.
-    is_compressed: One bool for each trainable tensor: whether votes change it.
+    tensors: The model's tensors, of which votes change the compressed ones.
     history: The history of the votes; its state is that of the process.
 
   Returns:
@@ -136,6 +135,7 @@ def build_vote_broadcast(
     yields an `OrderedDict` of `kernel`, `steps`, the packed votes, and
     `version`.
   """
+  weights_type, is_compressed, _ = tensors
   shapes = [t.shape for t, c in zip(weights_type.trainable, is_compressed) if c]
 
   @tff.tensorflow.computation
@@ -149,7 +149,10 @@ def build_vote_broadcast(
         state, [x for x, c in zip(weights.trainable, is_compressed) if c]
     )
     votes = iter(state['votes'])
-    sent_whole = [state['version'], *weights.non_trainable]
+    updated, static = model_tensors.measure_non_trainable(
+        tensors, weights.non_trainable
+    )
+    sent_whole = [state['version']]
     trainable = []
     for tensor, c in zip(weights.trainable, is_compressed):
       if c:
@@ -158,9 +161,11 @@ def build_vote_broadcast(
         sent_whole.append(tensor)
       trainable.append(tensor)
     message = tff.learning.models.ModelWeights(trainable, weights.non_trainable)
-    num_bytes = sum(tf.size(x, tf.int64) * x.dtype.size for x in sent_whole)
     return state, (message, state['version']), collections.OrderedDict(
-        downlink_bytes_per_client=num_bytes,
+        downlink_bytes_per_client=(
+            model_tensors.num_bytes(sent_whole) + updated
+        ),
+        static_downlink_bytes_per_client=static,
         compressed_downlink_bytes_per_client=tf.constant(0, tf.int64),
     )
 

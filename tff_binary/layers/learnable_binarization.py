@@ -42,6 +42,8 @@ class LearnableBinarization(weight_layer.WeightLayer):
     step_exponent: alpha_e, a trainable scalar.
   """
 
+  needs_num_steps = True
+
   def __init__(
       self,
       rho=6.0,
@@ -106,8 +108,11 @@ class LearnableBinarization(weight_layer.WeightLayer):
     self._warmup_steps.assign(warmup_steps)
 
   def advance(self, step):
+    # Not only at that step: a client may have less data than it was counted to.
     tf.cond(
-        tf.equal(step, self._warmup_steps),
+        tf.logical_and(
+            step >= self._warmup_steps, tf.logical_not(self._binarizing)
+        ),
         self._start_binarizing,
         lambda: tf.constant(False),
     )

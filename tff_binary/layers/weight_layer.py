@@ -19,14 +19,20 @@ class WeightLayer(tf.keras.layers.Layer, abc.ABC):
       effective kernel for the step's forward and backward pass; the gradient
       with respect to the effective kernel is pulled back through the layer to
       its trainable variables,
-  3.  `advance(num_steps)`, `update(kernel, seed)` and then `state()` once after
-      the last step.
+  3.  `advance(num_steps)`, which may be beyond the steps taken,
+      `update(kernel, seed)` and then `state()` once after the last step.
 
   What a layer returns as its state the client keeps, and the layer receives it
   in the client's next round, before which there is `initial_state(seed)`.
 
   The user's model never sees the layer; it only has its kernel assigned.
+
+  Attributes:
+    needs_num_steps: Whether `start` uses the number of steps, which may have to
+      be counted in a pass over the client's data.
   """
+
+  needs_num_steps = False
 
   def initial_state(self, seed):
     """Returns what a client keeps for this kernel before its first round.
@@ -73,7 +79,8 @@ class WeightLayer(tf.keras.layers.Layer, abc.ABC):
     """Resets the layer's variables for a client that takes `num_steps` steps.
 
     Args:
-      num_steps: An int32 scalar, tau in the papers.
+      num_steps: An int32 scalar, tau in the papers; 0 unless
+        `needs_num_steps`.
     """
     del num_steps
 

@@ -7,12 +7,14 @@ from tff_binary.learning.client_states import ClientStates
 from tff_binary.learning.client_store import client_dataset
 from tff_binary.learning.client_store import ClientStore
 from tff_binary.learning.finalizers import build_bit_freezing_finalizer
+from tff_binary.learning.finalizers import build_model_update_finalizer
 from tff_binary.learning.finalizers import build_replacing_finalizer
 from tff_binary.learning.keras_models import keras_compute_dtype
 from tff_binary.learning.keras_models import keras_model_fn
 from tff_binary.learning.keras_models import keras_model_of
 from tff_binary.learning.local_training import LocalTraining
 from tff_binary.learning.majority_vote import build_majority_vote_finalizer
+from tff_binary.learning.method import Method
 from tff_binary.learning.process import build_learning_process
 from tff_binary.learning.round_metrics import round_metrics
 from tff_binary.learning.stateful_process import StatefulLearningProcess

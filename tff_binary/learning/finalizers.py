@@ -10,12 +10,13 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_federated as tff
 
+from tff_binary.distributors import model_tensors
 from tff_binary.distributors import packed_broadcast
 from tff_binary.ops import bit_planes
 
 
 def build_model_update_finalizer(
-    weights_type: tff.Type,
+    tensors: model_tensors.ModelTensors,
     update_type: tff.Type,
     server_optimizer: Optional[tff.learning.optimizers.Optimizer] = None,
 ) -> tff.learning.templates.FinalizerProcess:
@@ -25,14 +26,14 @@ def build_model_update_finalizer(
   update as gradient, since an update is trained minus initial. The
   non-trainable update is added: BatchNorm's moving statistics follow the
   clients' mean (TFF's `build_apply_optimizer_finalizer` leaves them at their
-  initial values). Non-trainable tensors that are not floats stay as they are.
+  initial values). Those that training does not change stay as they are.
 
   An update of zeros, which is what a round without any usable client gives,
   changes neither weights nor optimizer state.
 
   Args:
-    weights_type: A `tff.Type` of `tff.learning.models.ModelWeights`.
-    update_type: The type of the update; `non_trainable` has the float tensors
+    tensors: The model's tensors.
+    update_type: The type of the update; `non_trainable` has the updated tensors
       of the non-trainable weights, in their order.
     server_optimizer: A `tff.learning.optimizers.Optimizer`; by default SGD with
       learning rate 1, which adds the update.
@@ -42,6 +43,7 @@ def build_model_update_finalizer(
   """
   if server_optimizer is None:
     server_optimizer = tff.learning.optimizers.build_sgdm(learning_rate=1.0)
+  weights_type = tensors.weights_type
 
   @tff.tensorflow.computation
   def initialize():
@@ -63,8 +65,8 @@ def build_model_update_finalizer(
     keep = lambda new, old: tf.where(changed, new, old)
     updates = iter(update['non_trainable'])
     non_trainable = [
-        w + next(updates) if w.dtype.is_floating else w
-        for w in weights.non_trainable
+        w + next(updates) if is_updated else w
+        for w, is_updated in zip(weights.non_trainable, tensors.is_updated)
     ]
     return (
         tf.nest.map_structure(keep, new_state, state),
@@ -97,9 +99,8 @@ def build_model_update_finalizer(
 
 
 def build_bit_freezing_finalizer(
-    weights_type: tff.Type,
+    tensors: model_tensors.ModelTensors,
     aggregate_type: tff.Type,
-    is_compressed: Sequence[bool],
     quantizer: packed_broadcast.KernelQuantizer,
     select: Callable[[tf.Tensor], tf.Tensor],
     server_optimizer: Optional[tff.learning.optimizers.Optimizer] = None,
@@ -120,11 +121,10 @@ def build_bit_freezing_finalizer(
   `build_model_update_finalizer`.
 
   Args:
-    weights_type: A `tff.Type` of `tff.learning.models.ModelWeights`.
+    tensors: The model's tensors.
     aggregate_type: The type of the aggregate `<trainable, non_trainable>`: for
       a compressed tensor of shape `s`, `BitFreezing`'s upload: signs of shape
       `[A, *s]`, or `<signs, step_size>`.
-    is_compressed: One bool for each trainable tensor.
     quantizer: The quantizer of the distributor, whose rounds count from 0 too.
     select: The selector of the clients' `BitFreezing` layers.
     server_optimizer: See `build_model_update_finalizer`.
@@ -138,7 +138,9 @@ def build_bit_freezing_finalizer(
     active = select(round_num)
     broadcast, update = [], []
     for i, (kernel, mean, c) in enumerate(
-        zip(weights.trainable, aggregate['trainable'], is_compressed)
+        zip(
+            weights.trainable, aggregate['trainable'], tensors.is_compressed
+        )
     ):
       if c:
         quantized = quantizer.quantize(kernel, round_num, i)
@@ -163,14 +165,13 @@ def build_bit_freezing_finalizer(
     return broadcast, update
 
   return build_decoding_finalizer(
-      weights_type, aggregate_type, decode, server_optimizer
+      tensors, aggregate_type, decode, server_optimizer
   )
 
 
 def build_replacing_finalizer(
-    weights_type: tff.Type,
+    tensors: model_tensors.ModelTensors,
     aggregate_type: tff.Type,
-    is_compressed: Sequence[bool],
     server_optimizer: Optional[tff.learning.optimizers.Optimizer] = None,
 ) -> tff.learning.templates.FinalizerProcess:
   """Builds a finalizer that puts the aggregate in the kernels' place.
@@ -184,10 +185,9 @@ def build_replacing_finalizer(
   aggregate is zero, changes nothing.
 
   Args:
-    weights_type: A `tff.Type` of `tff.learning.models.ModelWeights`.
+    tensors: The model's tensors.
     aggregate_type: The type of the aggregate `<trainable, non_trainable>`;
       `trainable` is of the type of the trainable weights.
-    is_compressed: One bool for each trainable tensor.
     server_optimizer: See `build_model_update_finalizer`.
 
   Returns:
@@ -200,18 +200,18 @@ def build_replacing_finalizer(
     update = [
         x - w if c else x
         for w, x, c in zip(
-            weights.trainable, aggregate['trainable'], is_compressed
+            weights.trainable, aggregate['trainable'], tensors.is_compressed
         )
     ]
     return weights.trainable, update
 
   return build_decoding_finalizer(
-      weights_type, aggregate_type, decode, server_optimizer
+      tensors, aggregate_type, decode, server_optimizer
   )
 
 
 def build_decoding_finalizer(
-    weights_type: tff.Type,
+    tensors: model_tensors.ModelTensors,
     aggregate_type: tff.Type,
     decode: Callable[..., tuple[Sequence[tf.Tensor], Sequence[tf.Tensor]]],
     server_optimizer: Optional[tff.learning.optimizers.Optimizer] = None,
@@ -221,7 +221,7 @@ def build_decoding_finalizer(
   A round without any usable client, whose aggregate is zero, changes nothing.
 
   Args:
-    weights_type: A `tff.Type` of `tff.learning.models.ModelWeights`.
+    tensors: The model's tensors.
     aggregate_type: The type of the aggregate `<trainable, non_trainable>`.
     decode: A TensorFlow function from the round number, the weights and the
       aggregate to the trainable weights from which the server takes its step,
@@ -232,6 +232,7 @@ def build_decoding_finalizer(
     A `tff.learning.templates.FinalizerProcess`; its state is the round number,
     counted from 0, and the optimizer's state.
   """
+  weights_type = tensors.weights_type
   update_type = tff.StructWithPythonType(
       [
           ('trainable', weights_type.trainable),
@@ -239,9 +240,7 @@ def build_decoding_finalizer(
       ],
       collections.OrderedDict,
   )
-  inner = build_model_update_finalizer(
-      weights_type, update_type, server_optimizer
-  )
+  inner = build_model_update_finalizer(tensors, update_type, server_optimizer)
 
   @tff.tensorflow.computation(np.int32, weights_type, aggregate_type)
   @tf.function

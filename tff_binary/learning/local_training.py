@@ -14,28 +14,31 @@ updates of TFF's own client work have the opposite sign.
 import collections
 from collections.abc import Callable, Sequence
 import dataclasses
-import numbers
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_federated as tff
 
+from tff_binary import parameters
 from tff_binary.layers import weight_layer
+from tff_binary.learning import client_data
+from tff_binary.learning import updated_variables
 from tff_binary.ops import seeds
-
-# What a client draws random numbers for.
-_SHUFFLE, _FORWARD, _UPLOAD, _RECEIVE, _AUGMENT, _REPORT = range(6)
 
 
 @dataclasses.dataclass(frozen=True)
 class LocalTraining:
   """How a client trains in each round.
 
+  Of clients that are stored in one element, see `client_dataset`, the loop
+  makes the batches. Of clients that are datasets of batches the user does, so
+  `batch_size`, `preprocess_fn` and `augment_fn` are refused there.
+
   Attributes:
     local_epochs: Passes over the client's data, at least 1.
     batch_size: Examples in a batch, at least 1; the last batch of an epoch may
-      be smaller.
+      be smaller. `None` for 64.
     optimizer: A `tff.learning.optimizers.Optimizer`, created anew each round;
       by default SGD with learning rate 0.1.
     preprocess_fn: A TensorFlow function that turns a batch of stored features
@@ -43,20 +46,23 @@ class LocalTraining:
     augment_fn: A TensorFlow function that changes a batch of stored features at
       random before that, given the batch and an int32 seed of shape `[2]`, or
       `None`.
+    num_steps: The most steps of a client whose data is a dataset of batches;
+      such a dataset may be infinite. `None` for no limit.
   """
 
   local_epochs: int = 1
-  batch_size: int = 64
+  batch_size: Optional[int] = None
   optimizer: Optional[tff.learning.optimizers.Optimizer] = None
-  preprocess_fn: Optional[Callable[[tf.Tensor], tf.Tensor]] = None
-  augment_fn: Optional[Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = None
+  preprocess_fn: Optional[Callable[[Any], Any]] = None
+  augment_fn: Optional[Callable[[Any, tf.Tensor], Any]] = None
+  num_steps: Optional[int] = None
 
   def __post_init__(self):
-    for name in ('local_epochs', 'batch_size'):
+    for name in ('local_epochs', 'batch_size', 'num_steps'):
       value = getattr(self, name)
-      if not isinstance(value, numbers.Integral) or value < 1:
-        raise ValueError(f'{name} must be an integer >= 1, got {value!r}.')
-      object.__setattr__(self, name, int(value))  # NumPy's integers, too.
+      if name == 'local_epochs' or value is not None:
+        value = parameters.RUN[name].check(name, value)
+        object.__setattr__(self, name, value)  # NumPy's integers, too.
     if self.optimizer is None:
       object.__setattr__(
           self,
@@ -71,6 +77,30 @@ class LocalTraining:
           f' {self.optimizer!r}.'
       )
 
+  def check_fits(self, is_stored: bool):
+    """Refuses what the form of the clients' data decides by itself.
+
+    Args:
+      is_stored: Whether clients are stored in one element, see `client_dataset`;
+        else they are datasets of batches.
+
+    Raises:
+      ValueError: If one of the attributes is set that has no meaning then.
+    """
+    if is_stored:
+      names = ['num_steps']
+      reason = 'is for clients that are datasets of batches'
+    else:
+      names = ['batch_size', 'preprocess_fn', 'augment_fn']
+      reason = (
+          'is for clients that are stored in one element, see client_dataset;'
+          ' batch and map the datasets of batches themselves'
+      )
+    for name in names:
+      value = getattr(self, name)
+      if value is not None:
+        raise ValueError(f'{name}={value!r} {reason}.')
+
 
 def build_client_update(
     model: tff.learning.models.VariableModel,
@@ -78,6 +108,7 @@ def build_client_update(
     local_training: LocalTraining,
     seed: int,
     reports_loss: bool = False,
+    is_updated: Optional[Sequence[bool]] = None,
 ):
   """Returns the `tf.function` that trains one client for one round.
 
@@ -91,12 +122,14 @@ def build_client_update(
       trains, as training would see it: in the same batches in the order of the
       data, without augmentation, in training mode, so that batch normalization
       uses the batches' statistics.
+    is_updated: One bool for each non-trainable variable: whether the update has
+      its change; by default those that training changes.
 
   Returns:
     A `tf.function` of the round number (int32 scalar), what the client receives
     (`tff.learning.models.ModelWeights`; for a variable with a layer, what the
-    layer takes), a client's data `<features, labels, client_id>` and the
-    client's state, `()` if no layer keeps any. It returns the update
+    layer takes), a client's data, see `client_data.read`, and the client's
+    state, `()` if no layer keeps any. It returns the update
     `<trainable, non_trainable>`, the client's number of examples (float32, 0 for
     a client that cannot be used), its unfinalized metrics and its new state.
   """
@@ -110,8 +143,9 @@ def build_client_update(
         [variable] if layer is None else layer.trainable_variables
     )
   optimizer = local_training.optimizer
-  preprocess_fn = local_training.preprocess_fn or tf.identity
-  augment_fn = local_training.augment_fn or (lambda features, seed: features)
+  needs_num_steps = any(layer.needs_num_steps for layer in layers)
+  if is_updated is None:
+    is_updated = updated_variables.find(model)
 
   def assign_effective(kernels, seed):
     """Sets the model's kernels to their layers' outputs and returns those."""
@@ -125,7 +159,7 @@ def build_client_update(
     return effective
 
   def local_gradients(batch, kernels, seed):
-    """Returns dL/dv for each of `local_variables`."""
+    """Returns dL/dv for each of `local_variables`, and the model's output."""
     with tf.GradientTape() as layer_tape:
       effective = assign_effective(kernels, seed)
     with tf.GradientTape() as model_tape:
@@ -157,12 +191,12 @@ def build_client_update(
         result.append(gradient)
       else:
         result += [next(pulled_back) for _ in layer.trainable_variables]
-    return result
+    return result, output
 
   def receive(round_num, weights, client_state, client_seed):
     """Sets all variables to what the server has sent and the client kept."""
     states = iter(client_state or [()] * len(layers))
-    receive_seed = seeds.fold_in(client_seed, _RECEIVE)
+    receive_seed = seeds.fold_in(client_seed, client_data.RECEIVE)
     for i, (layer, variable, value) in enumerate(
         zip(weight_layers, model.trainable_variables, weights.trainable)
     ):
@@ -179,73 +213,65 @@ def build_client_update(
     ):
       variable.assign(value)
 
-  def received_loss(weights, data, seed):
+  def received_loss(weights, client, seed):
     """Returns the loss before training, and leaves all variables alone."""
     for layer in layers:
       layer.advance(0)
     assign_effective(weights.trainable, seed)
-    num_examples = tf.shape(data['labels'])[0]
-    total = 0.0
-    for start in tf.range(0, num_examples, local_training.batch_size):
-      end = tf.minimum(start + local_training.batch_size, num_examples)
-      batch = (
-          preprocess_fn(data['features'][start:end]),
-          data['labels'][start:end],
-      )
-      loss = model.forward_pass(batch, training=True).loss
-      total += tf.cast(loss * tf.cast(end - start, loss.dtype), tf.float32)
+
+    def add(sums, batch):
+      output = model.forward_pass(batch, training=True)
+      size = output.num_examples
+      loss = tf.cast(output.loss * tf.cast(size, output.loss.dtype), tf.float32)
+      return sums[0] + loss, sums[1] + size
+
+    total, num_examples = client.pass_over(
+        add, (tf.constant(0.0), tf.constant(0))
+    )
     receive_non_trainable(weights)
     return tf.math.divide_no_nan(total, tf.cast(num_examples, tf.float32))
 
   @tf.function
   def client_update(round_num, weights, data, client_state):
-    num_examples = tf.shape(data['labels'])[0]
-    batch_size = local_training.batch_size
-    steps_per_epoch = (num_examples + batch_size - 1) // batch_size
-    num_steps = local_training.local_epochs * steps_per_epoch
-    client_seed = seeds.fold_in(
-        [seed, seeds.CLIENT_ROUND_DRAWS], round_num, data['client_id']
-    )
-    forward_seed = seeds.fold_in(client_seed, _FORWARD)
+    client = client_data.read(data, local_training)
+    num_steps = client.num_steps() if needs_num_steps else tf.constant(0)
+    client_seed = client.seed(seed, round_num)
+    forward_seed = seeds.fold_in(client_seed, client_data.FORWARD)
     receive(round_num, weights, client_state, client_seed)
     for layer in layers:
       layer.start(num_steps)
     report = collections.OrderedDict()
     if reports_loss:
       report['received_loss'] = received_loss(
-          weights, data, seeds.fold_in(client_seed, _REPORT)
+          weights, client, seeds.fold_in(client_seed, client_data.REPORT)
       )
     model.reset_metrics()
+
+    def take_step(step, state, batch):
+      optimizer_state, num_trained = state
+      for layer in layers:
+        layer.advance(step)
+      gradients, output = local_gradients(
+          batch, weights.trainable, seeds.fold_in(forward_seed, step)
+      )
+      optimizer_state, updated = optimizer.next(
+          optimizer_state,
+          tuple(v.read_value() for v in local_variables),
+          tuple(gradients),
+      )
+      for variable, value in zip(local_variables, updated):
+        variable.assign(value)
+      return optimizer_state, num_trained + output.num_examples
+
     optimizer_state = optimizer.initialize(
         tuple(tf.TensorSpec(v.shape, v.dtype) for v in local_variables)
     )
-    step = tf.constant(0)
-    for epoch in tf.range(local_training.local_epochs):
-      order = seeds.shuffle(
-          tf.range(num_examples), seeds.fold_in(client_seed, _SHUFFLE, epoch)
-      )
-      for start in tf.range(0, num_examples, batch_size):
-        for layer in layers:
-          layer.advance(step)
-        indices = order[start : start + batch_size]
-        features = augment_fn(
-            tf.gather(data['features'], indices),
-            seeds.fold_in(client_seed, _AUGMENT, step),
-        )
-        batch = (preprocess_fn(features), tf.gather(data['labels'], indices))
-        gradients = local_gradients(
-            batch, weights.trainable, seeds.fold_in(forward_seed, step)
-        )
-        optimizer_state, updated = optimizer.next(
-            optimizer_state,
-            tuple(v.read_value() for v in local_variables),
-            tuple(gradients),
-        )
-        for variable, value in zip(local_variables, updated):
-          variable.assign(value)
-        step += 1
+    _, num_trained = client.train(
+        take_step, (optimizer_state, tf.constant(0)), client_seed
+    )
+    num_examples = client.num_examples(num_trained)
 
-    upload_seed = seeds.fold_in(client_seed, _UPLOAD)
+    upload_seed = seeds.fold_in(client_seed, client_data.UPLOAD)
     trainable = []
     for i, (layer, variable, initial) in enumerate(
         zip(weight_layers, model.trainable_variables, weights.trainable)
@@ -259,10 +285,10 @@ def build_client_update(
         )
     non_trainable = [
         variable - initial
-        for variable, initial in zip(
-            model.non_trainable_variables, weights.non_trainable
+        for variable, initial, changes in zip(
+            model.non_trainable_variables, weights.non_trainable, is_updated
         )
-        if initial.dtype.is_floating
+        if changes
     ]
     # A binarized update is finite even where what it stands for is not.
     is_finite = tf.reduce_all(
@@ -363,7 +389,7 @@ class StatefulClientWork:
 
 def build_client_work(
     model_fn: Callable[[], tff.learning.models.VariableModel],
-    element_spec: collections.OrderedDict[str, tf.TensorSpec],
+    element_spec: Optional[collections.OrderedDict[str, Any]],
     build_weight_layers: Callable[
         [], Sequence[Optional[weight_layer.WeightLayer]]
     ],
@@ -388,7 +414,8 @@ def build_client_work(
 
   Args:
     model_fn: A no-arg function that returns the model.
-    element_spec: The spec of a client's data, `ClientStore.element_spec`.
+    element_spec: The spec of a stored client, `ClientStore.element_spec`;
+      `None` if clients are datasets of batches with the model's `input_spec`.
     build_weight_layers: A no-arg function that returns, for each trainable
       variable of the model, a new layer or `None`.
     local_training: How clients train.
@@ -408,12 +435,9 @@ def build_client_work(
     `received_loss=...`.
 
   Raises:
-    ValueError: If `weighting` is not allowed.
+    ValueError: If `local_training` does not fit the form of the data.
   """
-  if weighting not in ('examples', 'uniform'):
-    raise ValueError(
-        f"weighting must be 'examples' or 'uniform', got {weighting!r}."
-    )
+  local_training.check_fits(is_stored=element_spec is not None)
 
   def build_layers(model):
     layers = build_weight_layers()
@@ -435,13 +459,13 @@ def build_client_work(
     for name in _received_bytes([l for l in layers if l is not None]):
       finalizers[name] = tf.identity
     has_state = bool(initial_client_state(layers, seed, 0))
+    is_updated = updated_variables.find(model)
+    batch_spec = model.input_spec
   finalizers['non_finite_clients'] = tf.identity
   aggregate_metrics = tff.learning.metrics.sum_then_finalize(finalizers)
+  is_stored = element_spec is not None
   data_type = tff.SequenceType(
-      collections.OrderedDict(
-          (name, tff.TensorType(spec.dtype.as_numpy_dtype, spec.shape))
-          for name, spec in element_spec.items()
-      )
+      tff.types.tensorflow_to_type(element_spec if is_stored else batch_spec)
   )
   is_uniform = weighting == 'uniform'  # Python values.
 
@@ -454,10 +478,16 @@ def build_client_work(
   @tff.tensorflow.computation(np.int32, received_type, state_type, data_type)
   def client_computation(round_num, weights, client_state, dataset):
     client_update = build_client_update(
-        model_fn(), build_weight_layers(), local_training, seed, reports_loss
+        model_fn(),
+        build_weight_layers(),
+        local_training,
+        seed,
+        reports_loss,
+        is_updated,
     )
+    data = dataset.get_single_element() if is_stored else dataset
     update, num_examples, metrics, new_state = client_update(
-        round_num, weights, dataset.get_single_element(), client_state
+        round_num, weights, data, client_state
     )
     weight = tf.sign(num_examples) if is_uniform else num_examples
     result = tff.learning.templates.ClientResult(update, weight)

@@ -1,11 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The tff_binary Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Joins client work, aggregator and finalizer to a learning process."""
+"""Joins a method and the user's choices to a learning process."""
 
 import collections
-from collections.abc import Callable, Sequence
-import functools
-from typing import Optional, Union
+from collections.abc import Callable
+from typing import Any, Optional, Union
 
 import tensorflow as tf
 import tensorflow_federated as tff
@@ -13,156 +12,103 @@ import tensorflow_federated as tff
 from tff_binary import aggregators
 from tff_binary import distributors
 from tff_binary import wire
-from tff_binary.layers import weight_layer
-from tff_binary.learning import finalizers
+from tff_binary.learning import initial_weights
 from tff_binary.learning import local_training as local_training_lib
+from tff_binary.learning import method as method_lib
 from tff_binary.learning import stateful_process
-from tff_binary.ops import rounding
+from tff_binary.learning import updated_variables
 
 ModelAggregator = tff.aggregators.WeightedAggregationFactory
-BuildDistributor = Callable[
-    [tff.Type, Sequence[bool]], tff.learning.templates.DistributionProcess
-]
-BuildFinalizer = Callable[
-    [
-        tff.Type,
-        tff.Type,
-        Sequence[bool],
-        Optional[tff.learning.optimizers.Optimizer],
-    ],
-    tff.learning.templates.FinalizerProcess,
-]
-PrepareModel = Callable[
-    [tff.learning.models.VariableModel, Sequence[tf.Variable]], None
-]
-
-_FLOAT32_BITS = 32
 
 
 def build_learning_process(
     model_fn: Callable[[], tff.learning.models.VariableModel],
+    method: method_lib.Method = method_lib.Method(),
     *,
-    codec: wire.Codec,
-    build_weight_layer: Optional[
-        Callable[[], weight_layer.WeightLayer]
-    ] = None,
-    element_spec: Optional[collections.OrderedDict[str, tf.TensorSpec]] = None,
+    element_spec: Optional[collections.OrderedDict[str, Any]] = None,
     local_training: Optional[local_training_lib.LocalTraining] = None,
     server_optimizer: Optional[tff.learning.optimizers.Optimizer] = None,
     is_compressed: aggregators.IsCompressed = aggregators.is_kernel,
-    compress_last: bool = True,
     wrap_aggregator: Callable[
         [ModelAggregator], ModelAggregator
     ] = lambda factory: factory,
-    weighting: str = 'examples',
-    level_schedule: Optional[aggregators.LevelSchedule] = None,
-    levels_by_weight: bool = False,
     downlink_bits: int = 32,
-    build_distributor: Optional[BuildDistributor] = None,
-    build_finalizer: Optional[BuildFinalizer] = None,
-    inference_kernel: Optional[Callable[[tf.Tensor], tf.Tensor]] = None,
-    prepare_model: Optional[PrepareModel] = None,
     seed: int = 0,
 ) -> Union[
     tff.learning.templates.LearningProcess,
     stateful_process.StatefulLearningProcess,
 ]:
-  """Builds the process of a method from its parts.
+  """Builds the process in which a method trains a model.
 
   Server weights -> distributor -> clients train with the weight layers ->
   kernels packed by the codec, all other trainable tensors and the changes of
   the non-trainable ones in float32 -> weighted mean -> finalizer.
 
+  Like `tff.learning.algorithms.build_weighted_fed_avg` it takes a `model_fn`,
+  and its `next` a list of the clients' datasets, whose elements are batches of
+  the model's `input_spec`. Their number of batches may be unknown. They are
+  gone through once, and counted before where the method needs to know how many
+  there are; `LocalTraining(num_steps=...)` spares that. A client draws, for
+  stochastic rounding say, by its first batch, the round and the seed.
+
   Args:
-    model_fn: A no-arg function that returns a
+    model_fn: A no-arg function that returns a new
       `tff.learning.models.VariableModel`, for example from `keras_model_fn`.
-    codec: The codec of the compressed tensors.
-    build_weight_layer: Returns a new layer for one compressed tensor; `None`
-      trains all tensors in place.
-    element_spec: The spec of a client's data; by default features and labels as
-      in the model's `input_spec`, and a client id.
+      Weights that it loads are the initial ones.
+    method: What clients train, what they send, and what the server makes of it.
+    element_spec: The spec of a client's data that is stored in one element, see
+      `client_dataset`; `None` for datasets of batches.
     local_training: How clients train.
     server_optimizer: The server's optimizer for the trainable weights; by
       default SGD with learning rate 1.
     is_compressed: Which trainable tensors are compressed, a predicate on a
       `tf.TensorSpec` with the variable's name; by default those of rank >= 2.
-    compress_last: Whether the last of these, in most models the classifier's
-      kernel, is compressed like the others.
     wrap_aggregator: A function from the aggregation factory of the trainable
       tensors to the factory to use, for example
       `lambda f: tff.aggregators.clipping_factory(1.0, f)`.
-    weighting: How much a client counts in the mean: `'examples'`, as much as it
-      has of them, or `'uniform'`, as much as any other.
-    level_schedule: How many levels clients quantize with, depending on the loss
-      of the model that they have received, which they evaluate and send; for a
-      `QSGDCodec` alone. By default the codec says it.
-    levels_by_weight: Whether these depend on the client's weight, too; with a
-      `level_schedule` alone.
     downlink_bits: What the compressed kernels take on their way to the clients:
       32, or 2 to 16 for stochastically rounded codes of so many bits, see
       `distributors.KernelQuantizer`.
-    build_distributor: A function from the weights' type and one bool for each
-      trainable tensor, whether it is compressed, to the distributor of a method
-      that has its own.
-    build_finalizer: A function from the weights' type, the aggregate's type,
-      those bools and the server optimizer to the finalizer of a method that has
-      its own; by default `build_model_update_finalizer`.
-    inference_kernel: A TensorFlow function from a compressed tensor of the
-      server to the one that the model is to be used with, which is what
-      `get_model_weights` returns then; by default the tensor itself. The state
-      and `set_model_weights` are about the server's own tensors all the same.
-    prepare_model: A function of a new model and its compressed variables, for
-      methods that change what layers compute.
-    seed: The seed of all that clients and server draw.
+    seed: The seed of all that clients and server draw, the one that the method
+      was made with.
 
   Returns:
     A `tff.learning.templates.LearningProcess` or, if the weight layers keep a
-    state, a `StatefulLearningProcess`. Clients' data are sequences of one
-    element, see `client_dataset`.
+    state, a `StatefulLearningProcess`.
 
   Raises:
-    TypeError: If `model_fn` does not return a `VariableModel`, or if there is a
-      `level_schedule` and `codec` is no `QSGDCodec`.
-    ValueError: If no trainable tensor is compressed, if `downlink_bits` is not
-      allowed, or if there is `levels_by_weight` without a `level_schedule`.
+    TypeError: If `model_fn` does not return a `VariableModel`, if the optimizer
+      is none of TFF's, or if the method has a level schedule and its codec is no
+      `QSGDCodec`.
+    ValueError: If no trainable tensor is compressed, if `model_fn` returns one
+      model twice, or if the method excludes a choice.
   """
-  _check_downlink_bits(downlink_bits, build_distributor)
+  method.check_choices(downlink_bits, server_optimizer)
   if local_training is None:
     local_training = local_training_lib.LocalTraining()
-  with tf.Graph().as_default():
+  with tf.Graph().as_default() as graph:
     model = model_fn()
     if not isinstance(model, tff.learning.models.VariableModel):
       raise TypeError(
           'model_fn must return a tff.learning.models.VariableModel, got'
           f' {model!r}. See tff_binary.learning.keras_model_fn.'
       )
-    weights_type = tff.learning.models.weights_type_from_model(model)
-    compressed = _compressed(
-        model.trainable_variables, is_compressed, compress_last
-    )
-    if element_spec is None:
-      element_spec = _default_element_spec(model.input_spec)
+    tensors = _model_tensors(model, is_compressed, method.compress_last)
+  compressed = tensors.is_compressed
 
   def prepared_model_fn():
     model = model_fn()
-    if prepare_model is not None:
+    if method.prepare_model is not None:
       variables = model.trainable_variables
-      prepare_model(model, [v for v, c in zip(variables, compressed) if c])
+      kernels = [v for v, c in zip(variables, compressed) if c]
+      method.prepare_model(model, kernels)
     return model
 
   def build_weight_layers():
-    return [
-        build_weight_layer() if build_weight_layer is not None and c else None
-        for c in compressed
-    ]
+    build = method.build_weight_layer or (lambda: None)
+    return [build() if c else None for c in compressed]
 
-  @tff.tensorflow.computation
-  def initial_weights():
-    return tff.learning.models.ModelWeights.from_model(model_fn())
-
-  if build_distributor is None:
-    build_distributor = _default_distributor(downlink_bits, seed)
-  distributor = build_distributor(weights_type, compressed)
+  distributor = method.distributor(tensors, downlink_bits, seed)
   client_work = local_training_lib.build_client_work(
       prepared_model_fn,
       element_spec,
@@ -170,8 +116,8 @@ def build_learning_process(
       local_training,
       seed,
       distributor.next.type_signature.result.result.member,
-      weighting,
-      reports_loss=level_schedule is not None,
+      method.weighting,
+      reports_loss=method.level_schedule is not None,
   )
   has_state = isinstance(client_work, local_training_lib.StatefulClientWork)
   output_type = client_work.next.type_signature.result
@@ -180,30 +126,27 @@ def build_learning_process(
   ).result.member
   packed = _packed_tensors(client_result_type.update.trainable, compressed)
   aggregator = _aggregation_factory(
-      codec, packed, wrap_aggregator, level_schedule, levels_by_weight, seed
+      method, packed, wrap_aggregator, seed
   ).create(client_result_type.update, client_result_type.update_weight)
-  if build_finalizer is None:
-    build_finalizer = _default_finalizer
   compose = (
       stateful_process.compose_stateful_process
       if has_state
       else tff.learning.templates.compose_learning_process
   )
   process = compose(
-      initial_weights,
+      initial_weights.build_initial_weights(model_fn, model, graph),
       distributor,
       client_work,
       aggregator,
-      build_finalizer(
-          weights_type,
+      method.finalizer(
+          tensors,
           aggregator.next.type_signature.result.result.member,
-          compressed,
           server_optimizer,
       ),
   )
-  if inference_kernel is None:
+  if method.inference_kernel is None:
     return process
-  return _with_inference_kernels(process, inference_kernel, compressed)
+  return _with_inference_kernels(process, method.inference_kernel, compressed)
 
 
 def _with_inference_kernels(process, inference_kernel, compressed):
@@ -241,8 +184,9 @@ def _with_inference_kernels(process, inference_kernel, compressed):
   )
 
 
-def _compressed(variables, is_compressed, compress_last):
-  """Returns one bool for each variable."""
+def _model_tensors(model, is_compressed, compress_last):
+  """Returns the `ModelTensors` of a model."""
+  variables = model.trainable_variables
   compressed = [
       bool(is_compressed(tf.TensorSpec(v.shape, v.dtype, v.name)))
       for v in variables
@@ -255,28 +199,30 @@ def _compressed(variables, is_compressed, compress_last):
         f'No trainable variable is compressed: {refused_by} refused'
         f' {[v.name for v in variables]}.'
     )
-  return compressed
+  return distributors.ModelTensors(
+      tff.learning.models.weights_type_from_model(model),
+      compressed,
+      updated_variables.find(model),
+  )
 
 
-def _aggregation_factory(
-    codec, packed, wrap_aggregator, level_schedule, levels_by_weight, seed
-):
-  """Returns the factory for the clients' updates, see the process' arguments.
+def _aggregation_factory(method, packed, wrap_aggregator, seed):
+  """Returns the factory for the clients' updates.
 
   `packed` has one bool for each tensor of their trainable half.
   """
   non_trainable = aggregators.PackedMeanFactory(
       wire.Float32Codec(), is_compressed=lambda spec: False
   )
-  if level_schedule is None:
-    if levels_by_weight:
-      raise ValueError(
-          'levels_by_weight=True needs a level_schedule, got None.'
-      )
-    mean = aggregators.PackedMeanFactory(codec, packed, seed=seed)
+  if method.level_schedule is None:
+    mean = aggregators.PackedMeanFactory(method.codec, packed, seed=seed)
     return aggregators.ModelUpdateFactory(wrap_aggregator(mean), non_trainable)
   mean = aggregators.AdaptiveMeanFactory(
-      codec, level_schedule, packed, levels_by_weight, seed
+      method.codec,
+      method.level_schedule,
+      packed,
+      method.levels_by_weight,
+      seed,
   )
   update = aggregators.ModelUpdateFactory(wrap_aggregator(mean), non_trainable)
   return aggregators.LossFeedbackFactory(update, mean.with_loss)
@@ -293,45 +239,3 @@ def _packed_tensors(update_type, compressed):
     specs = tff.types.type_to_tf_tensor_specs(entry_type)
     packed += [c] + [False] * (len(tf.nest.flatten(specs)) - 1)
   return packed
-
-
-def _check_downlink_bits(downlink_bits, build_distributor):
-  allowed = (*range(2, rounding.MAX_BITS + 1), _FLOAT32_BITS)
-  if downlink_bits not in allowed:
-    raise ValueError(
-        f'downlink_bits must be 32 or an integer in [2, {rounding.MAX_BITS}],'
-        f' got {downlink_bits!r}.'
-    )
-  if build_distributor is not None and downlink_bits < _FLOAT32_BITS:
-    raise ValueError(
-        f'downlink_bits={downlink_bits} is for methods that send weights; this'
-        ' one has a downlink of its own.'
-    )
-
-
-def _default_distributor(downlink_bits, seed):
-  """Returns the `build_distributor` of methods without one of their own."""
-  if downlink_bits >= _FLOAT32_BITS:
-    return distributors.build_float32_broadcast
-  quantizer = distributors.KernelQuantizer(downlink_bits, seed)
-  return functools.partial(
-      distributors.build_packed_broadcast, quantizer=quantizer
-  )
-
-
-def _default_finalizer(weights_type, update_type, compressed, optimizer):
-  del compressed  # All tensors of an update are alike.
-  return finalizers.build_model_update_finalizer(
-      weights_type, update_type, optimizer
-  )
-
-
-def _default_element_spec(input_spec):
-  features, labels = (
-      input_spec.values() if isinstance(input_spec, dict) else input_spec
-  )
-  return collections.OrderedDict(
-      features=features,
-      labels=labels,
-      client_id=tf.TensorSpec((), tf.int32),
-  )

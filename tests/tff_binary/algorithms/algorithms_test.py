@@ -38,6 +38,7 @@ def _build(name):
   with tiny.aggregated_types() as types:
     process = algorithms.get(name).build(
         learning.keras_model_fn(_wide_model, tiny.element_spec()),
+        element_spec=tiny.element_spec(),
         local_training=learning.LocalTraining(local_epochs=2, batch_size=8),
         seed=3,
     )

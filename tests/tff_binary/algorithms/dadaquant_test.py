@@ -14,6 +14,7 @@ class DAdaQuantTest(tf.test.TestCase):
   def test_levels_and_bits_of_clients_by_hand(self):
     process = algorithms.build_dadaquant(
         learning.keras_model_fn(tiny.dense_model, tiny.element_spec()),
+        element_spec=tiny.element_spec(),
         hyperparameters=algorithms.DAdaQuant(
             patience=1, norm='l2', coding='fixed'
         ),

@@ -23,6 +23,7 @@ _SIZES = {0: 12, 1: 5}  # Examples of the clients.
 def _build(**kwargs):
   return algorithms.build_fedbif(
       learning.keras_model_fn(tiny.dense_model, tiny.element_spec()),
+      element_spec=tiny.element_spec(),
       hyperparameters=algorithms.FedBiF(**kwargs),
       # So fast that bits flip in a few steps.
       local_training=learning.LocalTraining(
@@ -176,6 +177,7 @@ class FedBiFTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, 'downlink_bits=8 is for methods'):
       algorithms.build_fedbif(
           learning.keras_model_fn(tiny.dense_model, tiny.element_spec()),
+          element_spec=tiny.element_spec(),
           downlink_bits=8,
       )
 
@@ -185,6 +187,7 @@ class DownlinkBitsTest(tf.test.TestCase, parameterized.TestCase):
   def test_other_methods_train_on_quantized_weights(self):
     process = algorithms.build_fedbat(
         learning.keras_model_fn(tiny.dense_model, tiny.element_spec()),
+        element_spec=tiny.element_spec(),
         downlink_bits=8,
     )
     output = process.next(process.initialize(), [tiny.client(12)])
@@ -202,6 +205,7 @@ class DownlinkBitsTest(tf.test.TestCase, parameterized.TestCase):
     ):
       algorithms.build_fedavg(
           learning.keras_model_fn(tiny.dense_model, tiny.element_spec()),
+          element_spec=tiny.element_spec(),
           downlink_bits=downlink_bits,
       )
 

@@ -62,6 +62,7 @@ class HyperparametersTest(parameterized.TestCase):
       ('bits', np.int64(3)),
       ('rule', 'b'),
       ('clamp', False),
+      ('clamp', np.bool_(False)),
   )
   def test_accepts_and_keeps_the_type_of_the_default(self, name, value):
     kept = getattr(_Example(**{name: value}), name)
@@ -94,9 +95,7 @@ class RegistryTest(parameterized.TestCase):
   def test_refuses_a_taken_name(self):
     fedavg = algorithms.get('fedavg')
     with self.assertRaisesRegex(ValueError, 'fedavg is registered already'):
-      registry.register(
-          'fedavg', title='', source='', summary='', hyperparameters=_Example
-      )(lambda: None)
+      registry.register('fedavg', title='', source='', summary='')(_Example)
     self.assertIs(algorithms.get('fedavg'), fedavg)
 
   @parameterized.parameters(*algorithms.names())
@@ -111,6 +110,28 @@ class RegistryTest(parameterized.TestCase):
       self.assertIs(field.type, type(field.default))
       self.assertNotEmpty(field.metadata['help'])
       self.assertNotEmpty(field.metadata['source'])
+    self.assertIs(algorithm.build, getattr(algorithms, f'build_{name}'))
+    self.assertIn(type(defaults).__name__, algorithm.build.__doc__)
+
+  @parameterized.parameters(*algorithms.names())
+  def test_refuses_what_the_constraints_exclude(self, name):
+    hyperparameters = algorithms.get(name).hyperparameters
+    for field in dataclasses.fields(hyperparameters):
+      constraint = field.metadata['constraint']
+      for value in constraint.bad_values():
+        with self.subTest(field=field.name, value=value):
+          with self.assertRaises(ValueError) as raised:
+            hyperparameters(**{field.name: value})
+          self.assertEqual(
+              str(raised.exception),
+              f'{field.name} must be {constraint}, got {value!r}.',
+          )
+
+  def test_refuses_hyperparameters_of_another_algorithm(self):
+    with self.assertRaisesRegex(TypeError, 'must be a FedBAT, got FedAvg'):
+      algorithms.build_fedbat(
+          lambda: None, hyperparameters=algorithms.FedAvg()
+      )
 
   def test_import_does_not_import_tensorflow(self):
     # The flags of the launcher and its --help come from here.

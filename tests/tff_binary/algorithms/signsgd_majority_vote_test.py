@@ -23,6 +23,7 @@ _OTHER_BYTES = 4 * (5 + 3) + 4 + 4
 def _build():
   return algorithms.build_signsgd_majority_vote(
       learning.keras_model_fn(tiny.dense_model, tiny.element_spec()),
+      element_spec=tiny.element_spec(),
       hyperparameters=algorithms.SignSGDMajorityVote(fixed_step_size=0.125),
       local_training=learning.LocalTraining(local_epochs=2, batch_size=4),
       seed=3,

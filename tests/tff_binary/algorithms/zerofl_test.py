@@ -21,6 +21,7 @@ def _build(name='zerofl', build_model=tiny.dense_model, **kwargs):
   algorithm = algorithms.get(name)
   return algorithm.build(
       learning.keras_model_fn(build_model, tiny.element_spec()),
+      element_spec=tiny.element_spec(),
       hyperparameters=algorithm.hyperparameters(**kwargs),
       local_training=learning.LocalTraining(local_epochs=4, batch_size=4),
   )

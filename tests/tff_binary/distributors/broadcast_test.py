@@ -25,7 +25,9 @@ class BroadcastTest(tf.test.TestCase):
             [tff.TensorType(np.float32, [5]), tff.TensorType(np.int64)],
         )
     )
-    process = distributors.build_float32_broadcast(weights_type, [True, False])
+    process = distributors.build_float32_broadcast(
+        distributors.ModelTensors(weights_type, [True, False], [True, False])
+    )
 
     @tff.tensorflow.computation(weights_type)
     def take_trainable(received):
@@ -49,10 +51,11 @@ class BroadcastTest(tf.test.TestCase):
     self.assertEqual(
         measurements['compressed_downlink_bytes_per_client'], 12 * 4
     )
+    # The counter, which no round changes, counts apart.
     self.assertEqual(
-        measurements['downlink_bytes_per_client'],
-        sum(x.nbytes for x in weights.trainable + weights.non_trainable),
+        measurements['downlink_bytes_per_client'], (12 + 4 + 5) * 4
     )
+    self.assertEqual(measurements['static_downlink_bytes_per_client'], 8)
 
 
 if __name__ == '__main__':

@@ -44,7 +44,13 @@ def _broadcast(quantizer, dequantize=True, round_num=0):
 
   with mock.patch.object(tff, 'federated_broadcast', spy):
     process = distributors.build_packed_broadcast(
-        weights_type, [True, False, True], quantizer, dequantize
+        distributors.ModelTensors(
+            weights_type,
+            [True, False, True],
+            [x.dtype.kind == 'f' for x in weights.non_trainable],
+        ),
+        quantizer,
+        dequantize,
     )
 
   state_type, server_type = process.next.type_signature.parameter
@@ -117,7 +123,9 @@ class PackedBroadcastTest(tf.test.TestCase, parameterized.TestCase):
     quantizer = distributors.KernelQuantizer(bits)
     _, measurements, (sent_type,) = _broadcast(quantizer)
     self.assertEqual(
-        measurements['downlink_bytes_per_client'], tiny.num_bytes(sent_type)
+        measurements['downlink_bytes_per_client']
+        + measurements['static_downlink_bytes_per_client'],
+        tiny.num_bytes(sent_type),
     )
     kernels = sum(-(-n * bits // 8) + 4 for n in (15, 10))
     self.assertEqual(

@@ -119,6 +119,7 @@ class FedBATTest(tf.test.TestCase):
     # Off the grid, BinaryCodec would fail the round.
     process = algorithms.build_fedbat(
         _MODEL_FN,
+        element_spec=tiny.element_spec(),
         local_training=learning.LocalTraining(local_epochs=5, batch_size=4),
         wrap_aggregator=lambda factory: _zeroing(_clipping(factory)),
     )

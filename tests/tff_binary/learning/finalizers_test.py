@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_federated as tff
 
+from tff_binary import distributors
 from tff_binary.learning import finalizers
 
 _KERNEL = tff.TensorType(np.float32, [2])
@@ -21,6 +22,11 @@ _UPDATE_TYPE = tff.to_type(
     collections.OrderedDict(
         trainable=[_KERNEL], non_trainable=[_KERNEL, _KERNEL]
     )
+)
+
+
+_TENSORS = distributors.ModelTensors(
+    _WEIGHTS_TYPE, [True], [True, False, True]
 )
 
 
@@ -40,7 +46,7 @@ def _update(trainable, first=(0.0, 0.0), second=(0.0, 0.0)):
 
 def _build(server_optimizer=None):
   return finalizers.build_model_update_finalizer(
-      _WEIGHTS_TYPE, _UPDATE_TYPE, server_optimizer
+      _TENSORS, _UPDATE_TYPE, server_optimizer
   )
 
 
@@ -97,9 +103,8 @@ class FinalizersTest(tf.test.TestCase):
 
     def run(rate, *aggregates):
       process = finalizers.build_replacing_finalizer(
-          weights_type,
+          distributors.ModelTensors(weights_type, [True, False], []),
           aggregate_type,
-          [True, False],
           tff.learning.optimizers.build_sgdm(rate),
       )
       aggregate = collections.OrderedDict(

@@ -87,7 +87,8 @@ class KerasModelFnTest(tf.test.TestCase, parameterized.TestCase):
     process = algorithms.build_fedbat(
         learning.keras_model_fn(
             _float32_output, tiny.element_spec(), compute_dtype='bfloat16'
-        )
+        ),
+        element_spec=tiny.element_spec(),
     )
     state = process.initialize()
     output = process.next(state, [tiny.client(9)])

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_federated as tff
 
+from tff_binary import distributors
 from tff_binary import learning
 
 _STEP_SIZE = 0.25
@@ -24,7 +25,10 @@ _MEAN_TYPE = tff.to_type(
 
 def _build(**kwargs):
   return learning.build_majority_vote_finalizer(
-      _WEIGHTS_TYPE, _MEAN_TYPE, [True, False], _STEP_SIZE, **kwargs
+      distributors.ModelTensors(_WEIGHTS_TYPE, [True, False], [True]),
+      _MEAN_TYPE,
+      _STEP_SIZE,
+      **kwargs,
   )
 
 
@@ -76,10 +80,6 @@ class MajorityVoteTest(tf.test.TestCase):
     (weights,) = _run(_build(), 0.0)
     for tensor in (*weights.trainable, *weights.non_trainable):
       self.assertAllEqual(tensor, np.zeros([64]))
-
-  def test_refuses_a_server_optimizer(self):
-    with self.assertRaisesRegex(ValueError, 'server_optimizer must be None'):
-      _build(server_optimizer=tff.learning.optimizers.build_sgdm(1.0))
 
 
 if __name__ == '__main__':

@@ -35,6 +35,7 @@ def _process(
   ) as compose:
     process = algorithms.get(name).build(
         learning.keras_model_fn(build_model, spec),
+        element_spec=spec,
         local_training=learning.LocalTraining(local_epochs=2, batch_size=4),
     )
   client_work = compose.call_args.args[2]

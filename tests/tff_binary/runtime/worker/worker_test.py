@@ -153,6 +153,7 @@ def tff_clients(number):
 def _our_process(name):
   return algorithms.get(name).build(
       learning.keras_model_fn(tiny.dense_model, tiny.element_spec()),
+      element_spec=tiny.element_spec(),
       local_training=learning.LocalTraining(local_epochs=2, batch_size=4),
   )
 

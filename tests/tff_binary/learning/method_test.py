@@ -1,0 +1,66 @@
+# SPDX-FileCopyrightText: 2026 The tff_binary Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tests for method."""
+
+from absl.testing import parameterized
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from tff_binary import algorithms
+from tff_binary import learning
+from tff_binary import wire
+
+_SGD = tff.learning.optimizers.build_sgdm(1.0)
+
+# What a method decides by itself.
+_OWN_DOWNLINK = ('fedbif', 'signsgd_majority_vote')
+_OWN_SERVER_STEP = ('signsgd_majority_vote',)
+
+
+class MethodTest(tf.test.TestCase, parameterized.TestCase):
+
+  def test_defaults_are_fedavg(self):
+    self.assertEqual(algorithms.FedAvg().method(), learning.Method())
+    self.assertIsInstance(learning.Method().codec, wire.Float32Codec)
+
+  @parameterized.parameters(*algorithms.names())
+  def test_refuses_what_the_parts_decide(self, name):
+    method = algorithms.get(name).hyperparameters().method()
+    method.check_choices()
+    self.assertEqual(method.takes_downlink_bits, name not in _OWN_DOWNLINK)
+    self.assertEqual(
+        method.takes_server_optimizer, name not in _OWN_SERVER_STEP
+    )
+    if method.takes_downlink_bits:
+      method.check_choices(downlink_bits=8)
+    else:
+      with self.assertRaisesRegex(ValueError, 'downlink_bits=8 is for methods'):
+        method.check_choices(downlink_bits=8)
+    if method.takes_server_optimizer:
+      method.check_choices(server_optimizer=_SGD)
+    else:
+      with self.assertRaisesRegex(ValueError, 'server_optimizer must be None'):
+        method.check_choices(server_optimizer=_SGD)
+
+  def test_refuses_a_keras_optimizer(self):
+    with self.assertRaisesRegex(TypeError, 'build_sgdm.*, got .*Adam'):
+      learning.Method().check_choices(
+          server_optimizer=tf.keras.optimizers.Adam()
+      )
+
+  @parameterized.parameters(1, 17, 33, 8.0)
+  def test_refuses_bits(self, bits):
+    with self.assertRaisesRegex(
+        ValueError, rf'downlink_bits must be 32 or .*\[2, 16\], got {bits}'
+    ):
+      learning.Method().check_choices(downlink_bits=bits)
+
+  def test_refuses_parts_that_do_not_fit(self):
+    with self.assertRaisesRegex(ValueError, 'weighting must be one of'):
+      learning.Method(weighting='batches')
+    with self.assertRaisesRegex(ValueError, 'needs a level_schedule'):
+      learning.Method(levels_by_weight=True)
+
+
+if __name__ == '__main__':
+  tf.test.main()

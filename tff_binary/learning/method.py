@@ -1,0 +1,160 @@
+# SPDX-FileCopyrightText: 2026 The tff_binary Authors
+# SPDX-License-Identifier: Apache-2.0
+"""A method of federated learning as one object."""
+
+from collections.abc import Callable, Sequence
+import dataclasses
+import functools
+import inspect
+from typing import Optional
+
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from tff_binary import aggregators
+from tff_binary import distributors
+from tff_binary import parameters
+from tff_binary import wire
+from tff_binary.layers import weight_layer
+from tff_binary.learning import finalizers
+
+BuildDistributor = Callable[
+    [distributors.ModelTensors], tff.learning.templates.DistributionProcess
+]
+BuildFinalizer = Callable[..., tff.learning.templates.FinalizerProcess]
+PrepareModel = Callable[
+    [tff.learning.models.VariableModel, Sequence[tf.Variable]], None
+]
+
+_FLOAT32_BITS = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+  """What a method is, apart from how a user runs it. The defaults are FedAvg.
+
+  What clients train: `build_weight_layer`, `prepare_model`. How the result
+  becomes bytes: `codec`, `compress_last`, `level_schedule`, `levels_by_weight`.
+  What the server makes of it: `weighting`, `build_finalizer`,
+  `inference_kernel`. What it sends: `build_distributor`.
+
+  Attributes:
+    codec: The codec of the compressed tensors.
+    build_weight_layer: Returns a new layer for one compressed tensor; `None`
+      trains all tensors in place.
+    prepare_model: A function of a new model and its compressed variables, for
+      methods that change what layers compute.
+    compress_last: Whether the last of the tensors that may be compressed, in
+      most models the classifier's kernel, is compressed like the others.
+    weighting: How much a client counts in the mean: `'examples'`, as much as it
+      has of them, or `'uniform'`, as much as any other.
+    level_schedule: How many levels clients quantize with, depending on the
+      loss; for a `QSGDCodec` alone. By default the codec says it.
+    levels_by_weight: Whether these depend on the client's weight, too; with a
+      `level_schedule` alone.
+    build_distributor: A function from the model's tensors to the distributor
+      of a method that sends something else than the weights, and so takes no
+      `downlink_bits`.
+    build_finalizer: A function from the model's tensors and the type of the
+      aggregate to the finalizer. Unless the method decides by how much the
+      server moves the weights, it has a parameter `server_optimizer`.
+    inference_kernel: A TensorFlow function from a compressed tensor of the
+      server to the one that the model is to be used with, which is what
+      `get_model_weights` returns then; by default the tensor itself. The state
+      and `set_model_weights` are about the server's own tensors all the same.
+  """
+
+  codec: wire.Codec = wire.Float32Codec()
+  build_weight_layer: Optional[Callable[[], weight_layer.WeightLayer]] = None
+  prepare_model: Optional[PrepareModel] = None
+  compress_last: bool = True
+  weighting: str = 'examples'
+  level_schedule: Optional[aggregators.LevelSchedule] = None
+  levels_by_weight: bool = False
+  build_distributor: Optional[BuildDistributor] = None
+  build_finalizer: BuildFinalizer = finalizers.build_model_update_finalizer
+  inference_kernel: Optional[Callable[[tf.Tensor], tf.Tensor]] = None
+
+  def __post_init__(self):
+    parameters.Constraint(str, choices=('examples', 'uniform')).check(
+        'weighting', self.weighting
+    )
+    if self.levels_by_weight and self.level_schedule is None:
+      raise ValueError(
+          'levels_by_weight=True needs a level_schedule, got None.'
+      )
+
+  @property
+  def takes_downlink_bits(self) -> bool:
+    """Whether the user decides how kernels travel to the clients."""
+    return self.build_distributor is None
+
+  @property
+  def takes_server_optimizer(self) -> bool:
+    """Whether the user decides how the server applies an update."""
+    signature = inspect.signature(self.build_finalizer)
+    return 'server_optimizer' in signature.parameters
+
+  def check_choices(
+      self,
+      downlink_bits: int = _FLOAT32_BITS,
+      server_optimizer: Optional[tff.learning.optimizers.Optimizer] = None,
+  ):
+    """Refuses what the method decides by itself, or what nobody may choose.
+
+    Args:
+      downlink_bits: See `build_learning_process`.
+      server_optimizer: See `build_learning_process`.
+
+    Raises:
+      TypeError: If `server_optimizer` is something else.
+      ValueError: If either cannot be chosen.
+    """
+    parameters.check(downlink_bits=downlink_bits)
+    if downlink_bits < _FLOAT32_BITS and not self.takes_downlink_bits:
+      raise ValueError(
+          f'downlink_bits={downlink_bits} is for methods that send weights;'
+          ' this one has a downlink of its own.'
+      )
+    if server_optimizer is None:
+      return
+    if not isinstance(server_optimizer, tff.learning.optimizers.Optimizer):
+      raise TypeError(
+          'server_optimizer must be a tff.learning.optimizers.Optimizer, such'
+          ' as tff.learning.optimizers.build_sgdm(1.0), got'
+          f' {server_optimizer!r}.'
+      )
+    if not self.takes_server_optimizer:
+      raise ValueError(
+          'server_optimizer must be None with this method, whose server takes'
+          f' steps of its own, got {server_optimizer!r}.'
+      )
+
+  def distributor(
+      self,
+      tensors: distributors.ModelTensors,
+      downlink_bits: int = _FLOAT32_BITS,
+      seed: int = 0,
+  ) -> tff.learning.templates.DistributionProcess:
+    """Builds the method's distributor, or the one of so many bits."""
+    build = self.build_distributor
+    if build is None:
+      build = distributors.build_float32_broadcast
+      if downlink_bits < _FLOAT32_BITS:
+        build = functools.partial(
+            distributors.build_packed_broadcast,
+            quantizer=distributors.KernelQuantizer(downlink_bits, seed),
+        )
+    return build(tensors)
+
+  def finalizer(
+      self,
+      tensors: distributors.ModelTensors,
+      update_type: tff.Type,
+      server_optimizer: Optional[tff.learning.optimizers.Optimizer] = None,
+  ) -> tff.learning.templates.FinalizerProcess:
+    """Builds the method's finalizer, with a server optimizer if there is one."""
+    options = {}
+    if server_optimizer is not None:
+      options['server_optimizer'] = server_optimizer
+    return self.build_finalizer(tensors, update_type, **options)
