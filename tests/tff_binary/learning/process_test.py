@@ -151,6 +151,41 @@ class BytesTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(f"{row['uplink_bits_per_param_total']:.3f}", '1.158')
 
 
+def _transfer_model():
+  """Trains a head of 15 weights and 3 biases on a frozen backbone."""
+  backbone = tiny.batch_norm_model()
+  backbone.pop()
+  backbone.trainable = False
+  return tf.keras.Sequential([
+      tf.keras.Input((tiny.NUM_FEATURES,)),
+      tf.keras.layers.Normalization(mean=[0.1] * 6, variance=[2.0] * 6),
+      backbone,
+      tf.keras.layers.Dense(tiny.NUM_CLASSES),
+  ])
+
+
+class FrozenLayersTest(tf.test.TestCase):
+
+  def test_travel_neither_up_nor_down_again(self):
+    process, _, _ = _process('fedbat', _transfer_model)
+    state = process.initialize()
+    before = process.get_model_weights(state)
+    clients = [tiny.client(5, 0), tiny.client(9, 1)]
+    weights, output = _run(process, clients, state)
+    for w, w0 in zip(weights.non_trainable, before.non_trainable):
+      self.assertAllEqual(w, w0)
+    self.assertNotAllEqual(weights.trainable[0], before.trainable[0])
+    row = learning.round_metrics(output.metrics)
+    # 15 signs, a step size, 3 biases and the client's weight.
+    self.assertEqual(row['uplink_bytes'], 2 * (2 + 4 + 4 * 3 + 4))
+    # 18 weights and the number of the round.
+    self.assertEqual(row['downlink_bytes'], 2 * 4 * (18 + 1))
+    self.assertEqual(
+        output.metrics['distributor']['static_downlink_bytes_per_client'],
+        4 * sum(w.size for w in before.non_trainable),
+    )
+
+
 class RoundTest(tf.test.TestCase):
 
   def test_server_adds_the_weighted_mean_to_weights_and_statistics(self):
