@@ -7,6 +7,7 @@ from tasks import digits
 from tasks import fmnist
 from tasks import models
 from tasks import partition
+from tasks import shakespeare
 from tasks.registry import load
 from tasks.registry import names
 from tasks.registry import Task

@@ -4,13 +4,15 @@
 
 `iid`, `dirichlet` and `labels` are the partitions IID, Non-IID-1 and Non-IID-2
 of FedBAT's experiments, index for index those of the authors' code for the same
-labels and seed; `labels_random` draws what `labels` assigns in turn.
+labels and seed; `labels_random` draws what `labels` assigns in turn. `natural`
+takes the clients from whom the data come.
 
 Source: Li et al., "FedBAT: Communication-Efficient Federated Learning via
 Learnable Binarization", ICML 2024, section 5.1 and the authors' code.
 
 Every partition is a list of one int64 array of indices for each client; each
-example belongs to exactly one client.
+example belongs to exactly one client, or to none if not all natural clients are
+taken.
 """
 
 # The partition `labels` goes by the name of every function's first argument.
@@ -33,11 +35,42 @@ def _random(seed):
   return np.random.RandomState(seed)
 
 
+def _one_label_each(name, labels):
+  """Returns the labels as an array; raises unless each example has one."""
+  labels = np.asarray(labels)
+  if labels.ndim != 1:
+    raise ValueError(
+        f'partition {name} spreads examples by their label and needs one label'
+        f' for each, an array of shape [n], got shape {list(labels.shape)}; take'
+        ' natural or iid'
+    )
+  return labels
+
+
+def natural(clients, num_clients=None):
+  """Takes the clients from whom the data come, or the first ones of them.
+
+  Args:
+    clients: A dict from the clients' names to int64 arrays of indices.
+    num_clients: The number of clients, in `[1, len(clients)]`; None for all.
+
+  Returns:
+    A list of `num_clients` int64 arrays of indices, in the order of `clients`.
+
+  Raises:
+    ValueError: If `num_clients` is out of its range.
+  """
+  if num_clients is None:
+    num_clients = len(clients)
+  checks.check_integer('num_clients', num_clients, 1, len(clients))
+  return list(clients.values())[:num_clients]
+
+
 def iid(labels, num_clients, seed):
   """Deals the examples at random, in equal parts up to one example.
 
   Args:
-    labels: An integer array of shape `[n]`.
+    labels: An array of shape `[n, ...]`.
     num_clients: The number of clients, in `[1, n]`.
     seed: An int in `[0, 2**32)`.
 
@@ -94,7 +127,7 @@ def dirichlet(labels, num_clients, beta, seed):
     ValueError: If an argument is out of its range, or no draw out of 1,000
       gives every client 10 examples.
   """
-  labels = np.asarray(labels)
+  labels = _one_label_each('dirichlet', labels)
   if len(labels) < _MIN_EXAMPLES:
     raise ValueError(
         f'a Dirichlet partition needs at least {_MIN_EXAMPLES} examples, got'
@@ -178,7 +211,7 @@ def labels(labels, num_clients, labels_per_client, seed):
     ValueError: If an argument is out of its range, or there are too few clients
       to hold every label.
   """
-  labels = np.asarray(labels)
+  labels = _one_label_each('labels', labels)
   checks.check_integer('num_clients', num_clients, 1, len(labels))
   classes = np.unique(labels)
   _check_labels_per_client(classes, num_clients, labels_per_client)
@@ -213,7 +246,7 @@ def labels_random(labels, num_clients, labels_per_client, seed):
     ValueError: If an argument is out of its range, or there are too few clients
       to hold every label.
   """
-  labels = np.asarray(labels)
+  labels = _one_label_each('labels_random', labels)
   checks.check_integer('num_clients', num_clients, 1, len(labels))
   classes = np.unique(labels)
   _check_labels_per_client(classes, num_clients, labels_per_client)
@@ -238,7 +271,7 @@ _PARTITIONS = {
 
 
 def names():
-  """Returns the names that `split` takes."""
+  """Returns the names that `split` takes for any data, not `natural`."""
   return list(_PARTITIONS)
 
 
@@ -247,6 +280,7 @@ def split(
     labels,
     num_clients,
     *,
+    natural_clients=None,
     seed=1234,
     dirichlet_beta=0.3,
     labels_per_client=3,
@@ -254,9 +288,11 @@ def split(
   """Partitions the examples by the partition of this name.
 
   Args:
-    name: One of `names()`.
-    labels: An integer array of shape `[n]`.
-    num_clients: The number of clients.
+    name: One of `names()`, or `natural` if there are natural clients.
+    labels: An integer array of shape `[n]`. For `iid` and `natural` an example
+      may have several labels, the shape being `[n, ...]`.
+    num_clients: The number of clients; of `natural`, None for all.
+    natural_clients: `Task.natural_clients`.
     seed: An int in `[0, 2**32)`. FedBAT's experiments take 1234 throughout.
     dirichlet_beta: The concentration of `dirichlet`; ignored by the others.
     labels_per_client: The labels per client of `labels` and `labels_random`;
@@ -268,7 +304,14 @@ def split(
   Raises:
     ValueError: If `name` is unknown or an argument is out of its range.
   """
-  checks.check_choice('partition', name, names())
+  if natural_clients is None:
+    checks.check_choice(
+        'partition (of data without natural clients)', name, names()
+    )
+  else:
+    checks.check_choice('partition', name, ['natural', *names()])
+  if name == 'natural':
+    return natural(natural_clients, num_clients)
   options = {
       'iid': {},
       'dirichlet': {'beta': dirichlet_beta},
@@ -279,10 +322,10 @@ def split(
 
 
 def label_counts(labels, partition, num_classes):
-  """Counts each client's examples of each class.
+  """Counts each client's labels of each class.
 
   Args:
-    labels: An integer array of shape `[n]`.
+    labels: An integer array of shape `[n, ...]`.
     partition: A list of integer arrays of indices, one for each client.
     num_classes: The number of classes.
 
@@ -291,35 +334,42 @@ def label_counts(labels, partition, num_classes):
   """
   labels = np.asarray(labels)
   return np.stack(
-      [np.bincount(labels[part], minlength=num_classes) for part in partition]
+      [
+          np.bincount(labels[part].ravel(), minlength=num_classes)
+          for part in partition
+      ]
   )
 
 
-def describe(labels, partition, num_classes, *, max_clients=20):
+def describe(labels, partition, num_classes, *, max_clients=20, names=None):
   """Describes a partition by a table to print.
 
-  One line for each client: its examples, its number of labels and, for up to 20
-  classes, its examples of each class; then minimum, median and maximum of each
-  column over all clients.
+  One line for each client: its examples, its number of different labels and,
+  for up to 20 classes, its labels of each class; then minimum, median and
+  maximum of each column over all clients.
 
   Args:
-    labels: An integer array of shape `[n]`.
+    labels: An integer array of shape `[n, ...]`.
     partition: A list of integer arrays of indices, one for each client.
     num_classes: The number of classes.
     max_clients: If there are more clients, only the first ones are shown, half
       as many as this, and as many last ones.
+    names: The clients' names, a sequence of at least as many strings; by
+      default their numbers.
 
   Returns:
     A string of several lines.
   """
   counts = label_counts(labels, partition, num_classes)
   header = ['client', 'examples', 'labels']
-  columns = [counts.sum(axis=1), (counts > 0).sum(axis=1)]
+  columns = [list(map(len, partition)), (counts > 0).sum(axis=1)]
   if num_classes <= _MAX_CLASSES_SHOWN:
     header += [str(label) for label in range(num_classes)]
     columns += list(counts.T)
   values = np.stack(columns, axis=1)
-  rows = [[str(client), *map(str, row)] for client, row in enumerate(values)]
+  if names is None:
+    names = map(str, range(len(values)))
+  rows = [[name, *map(str, row)] for name, row in zip(names, values)]
   if len(rows) > max_clients:
     half = max_clients // 2
     rows[half : len(rows) - half] = [['...'] * len(header)]
@@ -339,7 +389,7 @@ def plot(labels, partition, num_classes, path):
   """Writes a PNG of the clients' label counts, one stacked bar for each client.
 
   Args:
-    labels: An integer array of shape `[n]`.
+    labels: An integer array of shape `[n, ...]`.
     partition: A list of integer arrays of indices, one for each client.
     num_classes: The number of classes.
     path: The file to write.
@@ -364,7 +414,7 @@ def plot(labels, partition, num_classes, path):
         label=str(label),
     )
   axes.set_xlabel('client')
-  axes.set_ylabel('examples')
+  axes.set_ylabel('examples' if np.ndim(labels) == 1 else 'labels')
   axes.margins(x=0.01)
   if num_classes <= _MAX_CLASSES_SHOWN:
     axes.legend(title='label', loc='center left', bbox_to_anchor=(1.0, 0.5))

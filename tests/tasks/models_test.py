@@ -149,5 +149,44 @@ class LargeModelsTest(tf.test.TestCase, parameterized.TestCase):
       models.resnet(50)
 
 
+class CharacterLstmTest(tf.test.TestCase, parameterized.TestCase):
+
+  def test_has_the_papers_number_of_weights(self):
+    model = models.character_lstm(90)
+    kernels = [v.shape.num_elements() for v in _kernels(model)]
+    self.assertEqual(kernels, [720, 8_192, 262_144, 262_144, 262_144, 23_040])
+    self.assertEqual(sum(kernels), 818_384)
+    self.assertEqual(model.count_params(), 820_522)
+
+  @parameterized.parameters('paper', 'kaiming')
+  def test_initial_kernels_have_the_stated_deviation(self, initializer):
+    model = models.character_lstm(90, kernel_initializer=initializer, seed=0)
+    kernels = _kernels(model)
+    for kernel in kernels:
+      stddev = 0.01 if initializer == 'paper' else (2.0 / kernel.shape[0])**0.5
+      scaled = kernel.numpy().ravel() / stddev
+      error = 5.0 / np.sqrt(len(scaled))
+      self.assertAllClose(np.mean(scaled), 0.0, atol=error)
+      self.assertAllClose(np.std(scaled), 1.0, atol=error)
+    # No two of equal shape share their values.
+    self.assertNotAllClose(kernels[2], kernels[3])
+    self.assertNotAllClose(kernels[3], kernels[4])
+
+  @parameterized.parameters('float32', 'mixed_bfloat16')
+  def test_logits_depend_on_the_ids_up_to_them(self, policy):
+    self.addCleanup(
+        tf.keras.mixed_precision.set_global_policy,
+        tf.keras.mixed_precision.global_policy(),
+    )
+    tf.keras.mixed_precision.set_global_policy(policy)
+    model = models.character_lstm(9, units=4, seed=0)
+    ids = np.array([[5, 2, 7, 1, 3, 0], [5, 2, 7, 8, 3, 0]], np.int32)
+    first, second = model(ids)
+    self.assertEqual(first.dtype, tf.float32)
+    self.assertEqual(first.shape, [6, 9])
+    self.assertAllEqual(first[:3], second[:3])
+    self.assertNotAllClose(first[3:], second[3:])
+
+
 if __name__ == '__main__':
   tf.test.main()

@@ -61,6 +61,45 @@ class PartitionTest(tf.test.TestCase, parameterized.TestCase):
     partition.split(name, _CIFAR10_LABELS[:1000], 10)
     self.assertEqual(np.random.uniform(), expected)
 
+  def test_natural_clients_are_taken_as_they_come(self):
+    clients = {'b': np.array([3, 4]), 'c': np.array([0]), 'a': np.array([1])}
+    labels = np.zeros([5, 7], int)
+    for num_clients, expected in (
+        (None, [[3, 4], [0], [1]]), (3, [[3, 4], [0], [1]]), (1, [[3, 4]])
+    ):
+      parts = partition.split(
+          'natural', labels, num_clients, natural_clients=clients
+      )
+      self.assertEqual([part.tolist() for part in parts], expected)
+    # They may be spread otherwise.
+    parts = partition.split('iid', labels, 5, natural_clients=clients)
+    self.assertAllEqual(_sizes(parts), [1] * 5)
+
+  def test_natural_partition_needs_natural_clients(self):
+    with self.assertRaisesRegex(
+        ValueError,
+        r"partition \(of data without natural clients\) .*, got 'natural'",
+    ):
+      partition.split('natural', _CIFAR10_LABELS, 2)
+    for num_clients in (0, 2):
+      with self.assertRaisesRegex(
+          ValueError, rf'num_clients must be .* in \[1, 1\], got {num_clients}'
+      ):
+        partition.split(
+            'natural', _CIFAR10_LABELS, num_clients, natural_clients={'a': [1]}
+        )
+
+  @parameterized.parameters(*partition.names())
+  def test_only_iid_spreads_examples_of_many_labels(self, name):
+    labels = np.random.RandomState(0).randint(3, size=[60, 8])
+    if name == 'iid':
+      self.assertAllEqual(_sizes(partition.split(name, labels, 3)), [20] * 3)
+      return
+    with self.assertRaisesRegex(
+        ValueError, rf'partition {name} .* one label .*\[60, 8\]'
+    ):
+      partition.split(name, labels, 3)
+
   def test_split_passes_its_options_on(self):
     labels = _CIFAR10_LABELS[:1000]
     for name, function, options in (
@@ -288,6 +327,21 @@ class ReportTest(tf.test.TestCase):
     self.assertLess(max(map(len, lines)), 80)
     clients = [line.split()[0] for line in lines]
     self.assertEqual(clients[10:13], ['9', '...', '90'])
+
+  def test_describe_counts_the_labels_of_sequences_and_names_clients(self):
+    labels = np.array([[0, 1], [1, 1], [2, 1]])
+    parts = [np.array([0, 2]), np.array([1])]
+    table = partition.describe(
+        labels, parts, 3, names=['Romeo', 'ANNE', 'not taken']
+    )
+    self.assertEqual(
+        [line.split() for line in table.splitlines()[:3]],
+        [
+            ['client', 'examples', 'labels', '0', '1', '2'],
+            ['Romeo', '2', '3', '1', '2', '1'],
+            ['ANNE', '1', '1', '0', '2', '0'],
+        ],
+    )
 
   def test_plot_writes_a_png(self):
     folder = self.enter_context(tempfile.TemporaryDirectory())

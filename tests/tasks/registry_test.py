@@ -12,7 +12,9 @@ import tasks
 class RegistryTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_names_are_those_of_the_tasks(self):
-    self.assertEqual(tasks.names(), ['cifar10', 'digits', 'fmnist'])
+    self.assertEqual(
+        tasks.names(), ['cifar10', 'digits', 'fmnist', 'shakespeare']
+    )
 
   def test_train_examples_keeps_the_first_ones(self):
     whole = tasks.load('digits')
@@ -26,7 +28,7 @@ class RegistryTest(tf.test.TestCase, parameterized.TestCase):
           'task',
           'mnist',
           {},
-          "task must be one of cifar10, digits, fmnist, got 'mnist'",
+          "task must be one of cifar10, digits, fmnist, .*, got 'mnist'",
       ),
       (
           'initializer',
