@@ -23,7 +23,7 @@ from tff_binary import algorithms
 flags.adopt_module_key_flags(runtime_flags)
 
 _TASK = flags.DEFINE_string(
-    'task', 'fmnist', 'Data and model: cifar10, digits, fmnist.'
+    'task', 'fmnist', 'Data and model: cifar10, digits, fmnist, shakespeare.'
 )
 _ALGORITHM = flags.DEFINE_enum(
     'algorithm',
@@ -65,13 +65,28 @@ _VERIFY = flags.DEFINE_boolean(
     'Of --task=cifar10: --noverify reads other files than the official ones.',
 )
 
+_LSTM_UNITS = flags.DEFINE_integer(
+    'lstm_units',
+    None,
+    'Of --task=shakespeare: units of each LSTM layer; 256 if unset.',
+    1,
+)
+_MIN_CHARACTERS = flags.DEFINE_integer(
+    'min_characters',
+    None,
+    'Of --task=shakespeare: leaves out roles that say less; 0 if unset.',
+    0,
+)
+_TASK_OPTIONS = (_AUGMENT, _VERIFY, _LSTM_UNITS, _MIN_CHARACTERS)
+
 _PARTITION = flags.DEFINE_enum(
     'partition',
-    'iid',
-    ['iid', 'dirichlet', 'labels', 'labels_random'],
-    'How examples are spread over clients: at random; by label proportions from'
-    ' a Dirichlet distribution; the least used labels for each client in turn;'
-    ' random labels for each client.',
+    None,
+    ['natural', 'iid', 'dirichlet', 'labels', 'labels_random'],
+    'How examples are spread over clients: as they come, of tasks with natural'
+    ' clients (shakespeare), and their default; at random, the default of the'
+    ' other tasks; by label proportions from a Dirichlet distribution; the least'
+    ' used labels for each client in turn; random labels for each client.',
 )
 _PARTITION_SEED = flags.DEFINE_integer(
     'partition_seed', 1234, 'Seed of the partition.', 0, 2**32 - 1
@@ -87,7 +102,14 @@ _LABELS_PER_CLIENT = flags.DEFINE_integer(
     'Labels of a client, of --partition=labels and labels_random; 3 if unset.',
     1,
 )
-_NUM_CLIENTS = flags.DEFINE_integer('num_clients', 100, 'Number of clients.', 1)
+_DEFAULT_NUM_CLIENTS = 100
+_NUM_CLIENTS = flags.DEFINE_integer(
+    'num_clients',
+    None,
+    f'Number of clients; {_DEFAULT_NUM_CLIENTS} if unset. Of'
+    ' --partition=natural: the first so many; all if unset.',
+    1,
+)
 _PRINT_PARTITION = flags.DEFINE_boolean(
     'print_partition',
     False,
@@ -249,7 +271,7 @@ def _read_partition_options():
       raise cli.UsageError(
           f'--{flag.name}={flag.value} is a flag of'
           f' --partition={" and ".join(partitions)}, not of'
-          f' --partition={_PARTITION.value}'
+          f' {_PARTITION.value or "the default one"}'
       )
   return options
 
@@ -260,6 +282,14 @@ def _check_positive(values):
       raise cli.UsageError(
           f'--{name} must be a positive number, got {value}'
       )
+
+
+def _check_clients_per_round(num_clients):
+  if _CLIENTS_PER_ROUND.value > num_clients:
+    raise cli.UsageError(
+        f'--clients_per_round must be in [1, {num_clients}], the number of'
+        f' clients, got {_CLIENTS_PER_ROUND.value}'
+    )
 
 
 def main(argv):
@@ -275,11 +305,8 @@ def main(argv):
       }
   )
   runtime = runtime_flags.read()
-  if _CLIENTS_PER_ROUND.value > _NUM_CLIENTS.value:
-    raise cli.UsageError(
-        f'--clients_per_round must be in [1, {_NUM_CLIENTS.value}], the number'
-        f' of clients, got {_CLIENTS_PER_ROUND.value}'
-    )
+  if _NUM_CLIENTS.value is not None:
+    _check_clients_per_round(_NUM_CLIENTS.value)
 
   # Imported after the checks, which answer at once.
   with cli.quiet_imports():
@@ -307,20 +334,29 @@ def main(argv):
         seed=_SEED.value,
         **{
             flag.name: flag.value
-            for flag in (_AUGMENT, _VERIFY)
+            for flag in _TASK_OPTIONS
             if flag.value is not None
         },
     )
+    is_natural = task.natural_clients is not None
+    partition_name = _PARTITION.value or ('natural' if is_natural else 'iid')
+    num_clients = _NUM_CLIENTS.value
+    if num_clients is None and partition_name != 'natural':
+      num_clients = _DEFAULT_NUM_CLIENTS
     partition = tasks.partition.split(
-        _PARTITION.value,
+        partition_name,
         task.train_labels,
-        _NUM_CLIENTS.value,
+        num_clients,
+        natural_clients=task.natural_clients,
         seed=_PARTITION_SEED.value,
         **partition_options,
     )
+  num_clients = len(partition)
+  _check_clients_per_round(num_clients)
   described = task.train_labels, partition, task.num_classes
   if _PRINT_PARTITION.value:
-    print(tasks.partition.describe(*described))
+    names = task.natural_clients if partition_name == 'natural' else None
+    print(tasks.partition.describe(*described, names=names))
   if _PLOT_PARTITION.value is not None:
     with cli.errors_named_by_flags():
       tasks.partition.plot(*described, _PLOT_PARTITION.value)
@@ -329,8 +365,8 @@ def main(argv):
 
   output_dir = _OUTPUT_DIR.value or os.path.join(
       'runs',
-      f'{_TASK.value}_{_PARTITION.value}_{_NUM_CLIENTS.value}'
-      f'_{_ALGORITHM.value}_seed{_SEED.value}',
+      f'{_TASK.value}_{partition_name}_{num_clients}_{_ALGORITHM.value}'
+      f'_seed{_SEED.value}',
   )
   build_optimizer, options = _OPTIMIZERS[_CLIENT_OPTIMIZER.value]
   optimizers = tff.learning.optimizers
@@ -359,7 +395,11 @@ def main(argv):
       preprocess_test_fn=task.preprocess_test,
       seed=_SEED.value,
       output_dir=output_dir,
-      flags=_flag_values(hyperparameters, partition_options),
+      flags={
+          **_flag_values(hyperparameters, partition_options),
+          'partition': partition_name,
+          'num_clients': num_clients,
+      },
       may_change=_MAY_CHANGE,
       runtime=runtime,
       downlink_bits=_DOWNLINK_BITS.value,

@@ -40,8 +40,8 @@ def _one_label_each(name, labels):
   labels = np.asarray(labels)
   if labels.ndim != 1:
     raise ValueError(
-        f'partition {name} spreads examples by their label and needs one label'
-        f' for each, an array of shape [n], got shape {list(labels.shape)}; take'
+        f'partition {name} goes by the label of an example and needs one for'
+        f' each, an array of shape [n], got shape {list(labels.shape)}; take'
         ' natural or iid'
     )
   return labels

@@ -44,6 +44,10 @@ _SETTINGS = dict(
 )
 
 
+# Three roles that say two lines each.
+_PLAY = 'ANNE:\nA rose.\nNo.\n\nROMEO:\nAy me!\nOh.\n\nPUCK:\nI go.\nAha.\n'
+
+
 def setUpModule():
   flags.FLAGS.mark_as_parsed()
 
@@ -182,6 +186,47 @@ class TrainTest(parameterized.TestCase):
         'runs/digits_iid_4_fedavg_seed3',
     )
 
+  def test_natural_clients_are_the_default_where_there_are_any(self):
+    (self.path / 'shakespeare.txt').write_text(_PLAY)
+    play = dict(
+        task='shakespeare', data_dir=str(self.path), train_examples=None
+    )
+    for settings, partition, num_clients in (
+        (dict(num_clients=None), 'natural', 3),
+        (dict(num_clients=2), 'natural', 2),
+        (dict(num_clients=3, partition='iid'), 'iid', 3),
+        (dict(task='digits', num_clients=None), 'iid', 100),
+    ):
+      with mock.patch.object(
+          training, 'train', side_effect=NameError
+      ) as called:
+        with self.assertRaises(NameError):
+          _main(algorithm='fedavg', **{**play, **settings})
+      arguments = called.call_args.kwargs
+      task = settings.get('task', 'shakespeare')
+      self.assertEqual(
+          arguments['output_dir'],
+          f'runs/{task}_{partition}_{num_clients}_fedavg_seed3',
+      )
+      self.assertEqual(arguments['flags']['partition'], partition)
+      self.assertEqual(arguments['flags']['num_clients'], num_clients)
+      self.assertLen(called.call_args.args[1], num_clients)
+    out = _main(print_partition=True, num_clients=None, **play)
+    self.assertEqual(
+        [line.split()[:2] for line in out.splitlines()[1:4]],
+        [['ANNE', '1'], ['ROMEO', '1'], ['PUCK', '1']],
+    )
+    for settings, message in (
+        (dict(num_clients=4), r'^--num_clients must be .* \[1, 3\], got 4$'),
+        (
+            dict(num_clients=None, clients_per_round=4),
+            r'^--clients_per_round must be in \[1, 3\], .* got 4$',
+        ),
+        (dict(partition='labels'), r'^--partition labels .* shape \[3, 80\]'),
+    ):
+      with self.assertRaisesRegex(cli.UsageError, message):
+        _main(**{**play, **settings})
+
   def test_prints_and_plots_the_partition(self):
     png = self.path / 'partition.png'
     out = _main(print_partition=True, plot_partition=str(png))
@@ -219,6 +264,16 @@ class TrainTest(parameterized.TestCase):
           'server_learning_rate',
           dict(algorithm='signsgd_majority_vote', server_learning_rate=0.5),
           r'^--server_learning_rate=0\.5 is not for --algorithm=signsgd_maj',
+      ),
+      (
+          'natural_partition',
+          dict(partition='natural'),
+          r"^--partition \(of data without natural clients\) .*got 'natural'$",
+      ),
+      (
+          'option_of_another_task',
+          dict(lstm_units=4),
+          '^--lstm_units is no option of the task digits$',
       ),
       ('task', dict(task='x'), "^--task must be one of .*digits, .* got 'x'$"),
       (

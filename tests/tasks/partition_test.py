@@ -96,7 +96,7 @@ class PartitionTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllEqual(_sizes(partition.split(name, labels, 3)), [20] * 3)
       return
     with self.assertRaisesRegex(
-        ValueError, rf'partition {name} .* one label .*\[60, 8\]'
+        ValueError, rf'partition {name} .* one for each.*\[60, 8\]'
     ):
       partition.split(name, labels, 3)
 
