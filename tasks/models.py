@@ -278,7 +278,8 @@ def character_lstm(
   The 2,138 biases are sent as they are.
 
   Padding needs no mask, as it comes last: what follows in a sequence does not
-  change an LSTM's output. The LSTM's arguments allow cuDNN.
+  change an LSTM's output. The LSTM's arguments allow cuDNN, which Keras takes
+  outside of TFF; in the graphs that TFF traces it loops over the positions.
 
   Source: McMahan et al., "Communication-Efficient Learning of Deep Networks
   from Decentralized Data", AISTATS 2017; Caldas et al., "LEAF: A Benchmark for

@@ -403,6 +403,28 @@ class CommandLineTest(parameterized.TestCase):
       self.assertEqual(values['clients_per_round'], values['num_clients'])
       self.assertEqual(values['rounds'], 40)
 
+  def test_flagfiles_of_shakespeare_differ_in_their_algorithm(self):
+    folder = pathlib.Path(train.__file__).parent / 'flagfiles' / 'shakespeare'
+    others = {}
+    for file in sorted(folder.glob('*.flags')):
+      with flagsaver.flagsaver():
+        flags.FLAGS(['train', f'--flagfile={file}'])
+        values = {f: flags.FLAGS[f].value for f in flags.FLAGS}
+        train._read_hyperparameters()
+      self.assertEqual(values.pop('algorithm'), file.stem)
+      others[file.stem] = {
+          name: value
+          for name, value in values.items()
+          if name not in train._HYPERPARAMETERS
+      }
+    self.assertEqual(
+        sorted(others), ['ef_signsgd', 'fedavg', 'fedbat', 'fedbif']
+    )
+    self.assertEqual(others['fedavg']['task'], 'shakespeare')
+    self.assertEqual(others['fedavg']['kernel_initializer'], 'kaiming')
+    for values in others.values():
+      self.assertEqual(values, others['fedavg'])
+
 
 if __name__ == '__main__':
   absltest.main()
