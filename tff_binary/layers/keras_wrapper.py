@@ -102,8 +102,9 @@ def binarize_updates(model, is_compressed=kernels.is_kernel, **options):
     until `kernel_updates.WarmUp` or `kernel_updates.start_binarizing`.
 
   Raises:
-    ValueError: If an option is out of range, or if a kernel is out of reach,
-      see `kernels.wrap_kernels`; the message names the layer.
+    ValueError: If an option is out of range, or if a kernel is out of reach or
+      tied to another layer, see `kernels.wrap_kernels`; the message names the
+      layer.
   """
   return kernel_updates.convert(
       model,

@@ -199,7 +199,8 @@ def convert(model, wrap, is_compressed, options):
     A new, uncompiled model of the same weights, which are also the anchors.
 
   Raises:
-    ValueError: If a kernel is out of reach, see `kernels.wrap_kernels`.
+    ValueError: If a kernel is out of reach or tied to another layer, see
+      `kernels.wrap_kernels`.
   """
   numbers = itertools.count()
 
@@ -307,24 +308,20 @@ def strip(model):
     A new, uncompiled model of plain layers that computes the same.
 
   Raises:
-    ValueError: If `model` has no binarized kernel.
+    ValueError: If `model` has no binarized kernel, or if it cannot be copied,
+      see `kernels.replace_layers`.
   """
-  effective = {
-      update.kernel.ref(): update.effective_kernel()
-      for update in _require_updates(model)
-  }
+  _require_updates(model)
 
-  def is_nested(layer):
-    return isinstance(layer, tf.keras.Model) and updates(layer)
-
-  def plain(layer):
+  def source(layer):
+    if isinstance(layer, tf.keras.Model) and updates(layer):
+      return strip(layer)
     return layer.layer if '_kernel_updates' in vars(layer) else layer
 
-  def function(layer):
-    return strip(layer) if is_nested(layer) else kernels.clone(plain(layer))
-
-  stripped, pairs = kernels.replace_layers(model, function)
-  for old, new in pairs:
-    if not is_nested(old):
-      new.set_weights([effective.get(w.ref(), w) for w in plain(old).weights])
+  stripped, copies = kernels.replace_layers(
+      model, source, lambda layer, copy: copy
+  )
+  for layer in model.layers:
+    for update in vars(layer).get('_kernel_updates', ()):
+      copies[update.kernel.ref()].assign(update.effective_kernel())
   return stripped

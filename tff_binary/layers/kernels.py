@@ -107,31 +107,142 @@ class WrapperMixin:
     return None
 
 
-def clone(layer):
+def _variables(values):
+  """Returns the variables among `values`; the weights of a lookup are none."""
+  return [value for value in values if isinstance(value, tf.Variable)]
+
+
+def _describe(layer):
+  return f'layer {layer.name!r} of type {type(layer).__name__}'
+
+
+def _clone(layer):
   """Returns a new, unbuilt layer with the configuration of `layer`."""
-  return layer.__class__.from_config(layer.get_config())
+  try:
+    return layer.__class__.from_config(layer.get_config())
+  except Exception as e:
+    raise ValueError(
+        f'{_describe(layer)} cannot be built anew from its get_config(), which'
+        f' a copy of the model needs: {e}'
+    ) from e
 
 
-def replace_layers(model, function):
-  """Copies a model, but for its weights, with other layers.
+def replace_layers(model, source, replacement):
+  """Copies a model, its weights included, with other layers.
+
+  Layers are copied by their configuration. What that does not hold, most of all
+  that two layers share a variable, a copy would lose without a word; here it is
+  an error.
 
   Args:
-    model: A built Sequential or functional `tf.keras.Model`.
-    function: A function from a layer of `model` to its unbuilt replacement.
+    model: A built Sequential or functional `tf.keras.Model`; left unchanged.
+    source: A function from a layer of `model` to the built layer to copy.
+    replacement: A function from a layer of `model` and the unbuilt copy of its
+      source to the layer that takes its place: the copy, or one around it.
 
   Returns:
-    A built copy of `model`, and a list of the pairs of old and new layers.
+    A built copy of `model`, and a dict from the references of the sources'
+    variables to the variables of the copies.
+
+  Raises:
+    ValueError: If a layer cannot be copied, if layers share a variable in any
+      other way than that one layer is called twice, or if a variable or a loss
+      would be lost.
   """
+  _check_own_parts(model)
   pairs = []
 
   def clone_function(layer):
-    pairs.append((layer, function(layer)))
-    return pairs[-1][1]
+    old = source(layer)
+    pairs.append((old, _clone(old)))
+    return replacement(layer, pairs[-1][1])
 
   copy = tf.keras.models.clone_model(model, clone_function=clone_function)
   if not copy.built:  # A Sequential model without an Input.
     copy.build(model.input_shape)
-  return copy, pairs
+  copies = {}
+  for old, new in pairs:
+    if _num_callable_losses(new) < _num_callable_losses(old):
+      _refuse_added_loss(old)
+    for variable, of_copy in zip(old.weights, new.weights):
+      if not isinstance(variable, tf.Variable):  # The table of a lookup.
+        continue
+      # The same variable, or a second copy of it.
+      if of_copy is variable or variable.ref() in copies:
+        _refuse_tie(model, old.name, variable)
+      copies[variable.ref()] = of_copy
+    new.set_weights(old.get_weights())
+  _check_uses_none_of(model, copy)
+  return copy, copies
+
+
+def _check_own_parts(model):
+  """Raises a ValueError if a part of `model` belongs to none of its layers."""
+  for layer in model.layers:
+    for node in layer.inbound_nodes:
+      arguments = tf.nest.flatten((node.call_args, node.call_kwargs))
+      for variable in _variables(arguments):
+        _refuse_tie(model, layer.name, variable)
+  in_layers = {v.ref() for l in model.layers for v in _variables(l.weights)}
+  for variable in _variables(model.weights):
+    if variable.ref() not in in_layers:
+      raise ValueError(
+          f'a copy of {_describe(model)} would lose {variable.name}, which'
+          ' belongs to none of its layers'
+      )
+  if model._callable_losses:  # pylint: disable=protected-access
+    _refuse_added_loss(model)
+
+
+def _refuse_added_loss(layer):
+  raise ValueError(
+      f'a copy of {_describe(layer)} would lose what its add_loss was given;'
+      ' regularizers are kept'
+  )
+
+
+def _num_callable_losses(layer):
+  # pylint: disable=protected-access
+  return sum(len(l._callable_losses) for l in layer._flatten_layers())
+
+
+def _check_uses_none_of(model, copy):
+  """Raises a ValueError if `copy` computes with a variable of `model`.
+
+  It does where a function refers to one, which no attribute shows.
+  """
+  if copy.dynamic:  # What its layers compute with, a trace does not show.
+    return
+
+  @tf.function(autograph=False)
+  def call(inputs):
+    outputs = [copy(inputs, training=training) for training in (False, True)]
+    return outputs, copy.losses
+
+  inputs = tf.nest.map_structure(lambda x: x.type_spec, copy.input)
+  graph = call.get_concrete_function(inputs).graph
+  used = {variable.ref() for variable in graph.variables}
+  for variable in _variables(model.variables):
+    if variable.ref() in used:
+      operation = graph.capture(variable.handle).consumers()[0].name
+      scopes = operation.split('/')
+      names = {layer.name for layer in copy.layers}.intersection(scopes)
+      _refuse_tie(model, min(names, default=operation), variable)
+
+
+def _refuse_tie(model, name, variable):
+  """Raises the error that layer `name` uses a variable of another one."""
+  names = [name] + [
+      layer.name
+      for layer in model.layers
+      if layer.name != name
+      and variable.ref() in {v.ref() for v in _variables(layer.weights)}
+  ]
+  raise ValueError(
+      f'{variable.name} is shared by {" and ".join(map(repr, names))} in a way'
+      f' that a copy of model {model.name!r} would lose. Call one layer twice'
+      ' instead of giving a variable to two.'
+  )
 
 
 def wrap_kernels(model, wrap, is_compressed=is_kernel):
@@ -150,7 +261,7 @@ def wrap_kernels(model, wrap, is_compressed=is_kernel):
   Raises:
     ValueError: If `model` is neither Sequential nor functional or not built; if
       it has no kernel, or a trainable one that `find` does not find in the
-      layers of `model`.
+      layers of `model`; or if it cannot be copied, see `replace_layers`.
   """
   if not isinstance(model, tf.keras.Sequential) and not getattr(
       model, '_is_graph_network', False
@@ -183,11 +294,9 @@ def wrap_kernels(model, wrap, is_compressed=is_kernel):
   if not reached:
     raise ValueError(f'model {model.name!r} has no trainable kernel')
 
-  def function(layer):
+  def replacement(layer, copy):
     paths = list(found[layer])
-    return wrap(clone(layer), paths) if paths else clone(layer)
+    return wrap(copy, paths) if paths else copy
 
-  wrapped, pairs = replace_layers(model, function)
-  for old, new in pairs:
-    (new.layer if found[old] else new).set_weights(old.get_weights())
+  wrapped, _ = replace_layers(model, lambda layer: layer, replacement)
   return wrapped

@@ -165,8 +165,8 @@ def quantize_model(model, is_compressed=kernels.is_kernel, **options):
 
   Raises:
     ValueError: If an option is out of range, if a layer has mixed precision, or
-      if a kernel is out of reach, see `kernels.wrap_kernels`; the message names
-      the layer.
+      if a kernel is out of reach or tied to another layer, see
+      `kernels.wrap_kernels`; the message names the layer.
   """
 
   def wrap(layer, kernel_paths, layer_options):

@@ -92,6 +92,91 @@ def _effective_kernels(model):
   return [u.effective_kernel().numpy() for u in kernel_updates.updates(model)]
 
 
+class _Unembed(_layers.Layer):
+  """A layer that multiplies by the embeddings of another one."""
+
+  def __init__(self, embedding, **kwargs):
+    super().__init__(**kwargs)
+    self.embedding = embedding
+
+  def call(self, x):
+    return tf.matmul(x, self.embedding.embeddings, transpose_b=True)
+
+  def get_config(self):
+    return {**super().get_config(), 'embedding': self.embedding}
+
+
+class _SerializableUnembed(_Unembed):
+
+  def build(self, input_shape):
+    if not self.embedding.built:
+      self.embedding.build(None)
+    super().build(input_shape)
+
+  def get_config(self):
+    config = tf.keras.layers.serialize(self.embedding)
+    return {**super().get_config(), 'embedding': config}
+
+  @classmethod
+  def from_config(cls, config):
+    embedding = tf.keras.layers.deserialize(config['embedding'])
+    return cls(**{**config, 'embedding': embedding})
+
+
+def _tied_model(unembed, trainable=True):
+  """A model whose last layers are a function of hidden units and embedding."""
+  tokens = _layers.Input((4,), dtype=tf.int32)
+  embedding = _layers.Embedding(7, 3, name='embedding', trainable=trainable)
+  hidden = _layers.Dense(3)(embedding(tokens))
+  return tf.keras.Model(tokens, unembed(hidden, embedding))
+
+
+def _lambda(x, embedding):
+  return _layers.Lambda(
+      lambda x: tf.matmul(x, embedding.embeddings, transpose_b=True),
+      name='culprit',
+  )(x)
+
+
+def _argument(x, embedding):
+  class Multiply(_layers.Layer):
+
+    def call(self, x, y):
+      return tf.matmul(x, y, transpose_b=True)
+
+  return Multiply(name='culprit')(x, embedding.embeddings)
+
+
+def _assigned_model():
+  """Two layers of one kernel."""
+  first, second = _layers.Dense(3), _layers.Dense(3, name='culprit')
+  model = tf.keras.Sequential([_layers.Input((3,)), first, second])
+  second.kernel = first.kernel
+  return model
+
+
+def _nested_model():
+  """A layer that is used once more in a nested model."""
+  shared = _layers.Dense(3)
+  nested = tf.keras.Sequential([_layers.Input((3,)), shared], 'culprit')
+  return tf.keras.Sequential([_layers.Input((3,)), shared, nested])
+
+
+_TIES = {
+    'closure': lambda: _tied_model(_lambda),
+    'closure_over_frozen': lambda: _tied_model(_lambda, trainable=False),
+    'argument': lambda: _tied_model(_argument),
+    'attribute': lambda: _tied_model(
+        lambda x, embedding: _Unembed(embedding, name='culprit')(x)
+    ),
+    'serialized_attribute': lambda: _tied_model(
+        lambda x, embedding: _SerializableUnembed(embedding, name='culprit')(x)
+    ),
+    'assigned': _assigned_model,
+    'nested': _nested_model,
+}
+
+
 class _RecordPhase(tf.keras.callbacks.Callback):
   """Records for each step whether it is binarized."""
 
@@ -201,6 +286,83 @@ class ConvertTest(tf.test.TestCase, parameterized.TestCase):
     attention = _layers.MultiHeadAttention(2, 2, name='culprit')
     with self.assertRaisesRegex(ValueError, "'culprit'.*out of reach"):
       convert(tf.keras.Model(x, attention(x, x)))
+
+  @_BOTH_ADAPTERS
+  def test_tied_variable_raises_with_the_layers_name(self, convert):
+    for name, build in _TIES.items():
+      model = build()
+      before = model.get_weights()
+      with self.subTest(name):
+        with self.assertRaisesRegex(ValueError, "shared by.*'culprit'"):
+          convert(model)
+        for was, weight in zip(before, model.get_weights()):
+          self.assertAllEqual(was, weight)
+
+  @_BOTH_ADAPTERS
+  def test_what_a_copy_would_lose_raises_with_the_layers_name(self, convert):
+    def loss():
+      return tf.constant(1.0)
+
+    class Functional(tf.keras.Model):
+      pass
+
+    def layer_with_loss():
+      model = _dense_model()
+      model.get_layer('head').add_loss(loss)
+      return model
+
+    def model_with_loss():
+      model = _dense_model()
+      model._name = 'head'  # pylint: disable=protected-access
+      model.add_loss(loss)
+      return model
+
+    def model_with_weight():
+      x = _layers.Input((4,))
+      model = Functional(x, _layers.Dense(2)(x), name='head')
+      model.extra = tf.Variable(1.0, name='extra')
+      return model
+
+    def layer_without_config():
+      class NoConfig(_layers.Dense):
+
+        def __init__(self):
+          super().__init__(3, name='head')
+
+      return tf.keras.Sequential([_layers.Input((3,)), NoConfig()])
+
+    for build, message in (
+        (layer_with_loss, "'head'.* lose.*add_loss"),
+        (model_with_loss, "'head'.* lose.*add_loss"),
+        (model_with_weight, "'head'.* lose extra"),
+        (layer_without_config, "'head'.* get_config"),
+    ):
+      with self.subTest(build.__name__):
+        with self.assertRaisesRegex(ValueError, message):
+          convert(build())
+
+  @_BOTH_ADAPTERS
+  def test_lookups_and_eager_layers_are_copied(self, convert):
+    class Eager(_layers.Layer):
+
+      def call(self, x):
+        return tf.constant(2.0 * x.numpy())
+
+      def compute_output_shape(self, shape):
+        return shape
+
+    words = _layers.Input((2,), dtype=tf.string)
+    lookup = _layers.StringLookup()
+    lookup.adapt(['a', 'b', 'c'])
+    x = _layers.Embedding(5, 3)(lookup(words))
+    x = Eager(dynamic=True)(_layers.Dense(2)(x))
+    model = tf.keras.Model(words, x)
+    features = tf.constant([['a', 'c'], ['b', 'd']])
+    converted = convert(model)
+    self.assertAllClose(converted(features), model(features))
+    kernel_updates.start_binarizing(converted)
+    stripped = kernel_updates.strip(converted)
+    self.assertAllClose(stripped(features), converted(features))
 
   @_BOTH_ADAPTERS
   def test_subclassed_model_raises_with_its_name(self, convert):
@@ -533,6 +695,17 @@ class WarmUpTest(tf.test.TestCase, parameterized.TestCase):
 
 
 class StripTest(tf.test.TestCase):
+
+  def test_tied_variable_raises_with_the_layers_name(self):
+    def wrap(layer):
+      return keras_wrapper.LearnableBinarizationWrapper(layer)
+
+    embedding = _layers.Embedding(7, 3)
+    x = _layers.Input((4,), dtype=tf.int32)
+    y = wrap(_layers.Dense(3))(wrap(embedding)(x))
+    model = tf.keras.Model(x, _lambda(y, embedding))
+    with self.assertRaisesRegex(ValueError, "shared by 'culprit'"):
+      kernel_updates.strip(model)
 
   def test_converted_model_in_a_model(self):
     inner = keras_wrapper.binarize_updates(_dense_model())
