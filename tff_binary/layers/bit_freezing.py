@@ -131,21 +131,12 @@ class BitFreezing(weight_layer.WeightLayer):
     if self._inherit:
       self._magnitudes.assign(state)
     magnitudes = state if self._inherit else self._draw_magnitudes(seed)
-    planes, _ = self._planes()
+    planes = tf.maximum(active, 0)  # A slot without a plane has no slope.
     self.virtual_bits.assign(
         bit_planes.inherit(
             tf.gather(magnitudes, planes), bit_planes.select(codes, planes)
         )
     )
-
-  def _planes(self):
-    """Returns the slots' plane numbers, `[A]`, and a slot that holds a plane.
-
-    Slots without a plane have the number of that one's.
-    """
-    active = self._active.read_value()
-    used = tf.argmax(active)
-    return tf.where(active >= 0, active, tf.maximum(active[used], 0)), used
 
   def call(self, kernel, seed):
     del seed  # Nothing is drawn.
@@ -162,15 +153,12 @@ class BitFreezing(weight_layer.WeightLayer):
     # `frozen` and the slopes are multiples of the step size that was received.
     return effective * tf.math.divide_no_nan(step_size, kernel['step_size'])
 
-  def _is_used(self):
-    """Returns which of the A slots hold a bit, bool of shape `[A, 1, ...]`."""
-    shape = [self._active_bits] + [1] * self._kernel_shape.rank
-    return tf.reshape(self._active >= 0, shape)
-
   def update(self, kernel, seed):
     del kernel, seed
     signs = 2.0 * bit_planes.step(self.virtual_bits) - 1.0
-    signs = tf.where(self._is_used(), signs, tf.zeros_like(signs))
+    shape = [-1] + [1] * self._kernel_shape.rank
+    is_used = tf.reshape(self._active >= 0, shape)
+    signs = tf.where(is_used, signs, tf.zeros_like(signs))
     if not self._learns_step_size:
       return signs
     return collections.OrderedDict(
@@ -180,13 +168,14 @@ class BitFreezing(weight_layer.WeightLayer):
   def state(self):
     if not self._inherit:
       return ()
-    planes, used = self._planes()
-    trained = tf.abs(self.virtual_bits)
-    # Slots of one plane must agree.
-    trained = tf.where(self._is_used(), trained, trained[used])
-    return tf.tensor_scatter_nd_update(
-        self._magnitudes, planes[:, tf.newaxis], trained
+    planes = tf.range(self._bits)[:, tf.newaxis]
+    holds = tf.equal(planes, self._active.read_value())  # `[B, A]`.
+    slots = tf.argmax(tf.cast(holds, tf.int32), axis=1)
+    is_trained = tf.reshape(
+        tf.reduce_any(holds, axis=1), [-1] + [1] * self._kernel_shape.rank
     )
+    trained = tf.gather(tf.abs(self.virtual_bits), slots)
+    return tf.where(is_trained, trained, self._magnitudes)
 
 
 def _scale_gradient(x, factor):

@@ -39,7 +39,8 @@ def sparsify_gradients(
 
   Args:
     model: A built `tf.keras.Model` of any kind.
-    variables: The kernels whose gradients are concerned.
+    variables: The kernels whose gradients are concerned. A bias may be among
+      them, of any rank: its gradient is the same from any inputs.
     keep_ratio: A Python float in (0, 1]; at 1 nothing is changed.
 
   Raises:
@@ -64,7 +65,8 @@ def sparsify_gradients(
           f' {variable.name} belongs to layer {layer.name!r} of type'
           f' {type(layer).__name__}. Leave it out with is_compressed.'
       )
-    _sparsify_layer(layer, name, keep_ratio)
+    if name != 'bias':
+      _sparsify_layer(layer, name, keep_ratio)
 
 
 def _sparsify_layer(layer, kernel_name, keep_ratio):

@@ -124,13 +124,40 @@ class SparsifyGradientsTest(tf.test.TestCase, parameterized.TestCase):
     _, (_, sparse, _) = _gradients(_sparsify(model), x, upstream)
     self.assertNotAllClose(sparse, dense)
 
-  def test_refuses_other_layers(self):
-    model = tf.keras.Sequential([
-        tf.keras.Input((5,), dtype=tf.int32),
-        tf.keras.layers.Embedding(10, 3, name='words'),
-    ])
+  def test_attention_with_biases_of_rank_two(self):
+    def build():
+      tf.keras.utils.set_random_seed(1)
+      x = tf.keras.Input((5, 6))
+      attention = tf.keras.layers.MultiHeadAttention(2, 3)
+      return tf.keras.Model(x, attention(x, x))
+
+    x = np.random.RandomState(5).randn(4, 5, 6).astype(np.float32)
+    upstream = tf.random.stateless_normal(x.shape, (1, 2))
+    model, sparse = build(), _sparsify(build())
+    output, (dx, *expected) = _gradients(model, x, upstream)
+    actual_output, (actual_dx, *actual) = _gradients(sparse, x, upstream)
+    self.assertAllClose(actual_output, output)
+    self.assertAllClose(actual_dx, dx, atol=1e-5)
+    for variable, a, e in zip(model.trainable_variables, actual, expected):
+      if 'bias' in variable.name:
+        self.assertAllClose(a, e, atol=1e-5)
+      else:
+        self.assertNotAllClose(a, e, atol=1e-2)
+
+  @parameterized.parameters(
+      (tf.keras.layers.Embedding(10, 3, name='l'), (5,), "'l' of type Emb"),
+      (tf.keras.layers.GRU(3, name='l'), (5, 2), "'gru_cell.*GRUCell"),
+      (tf.keras.layers.LSTM(3, name='l'), (5, 2), "'lstm_cell.*LSTMCell"),
+      (
+          tf.keras.layers.SeparableConv1D(3, 2, name='l'),
+          (5, 2),
+          "'l' of type SeparableConv1D",
+      ),
+  )
+  def test_refuses_other_layers(self, layer, shape, message):
+    model = tf.keras.Sequential([tf.keras.Input(shape), layer])
     with self.assertRaisesRegex(
-        ValueError, "words/.* belongs to layer 'words' of type Embedding"
+        ValueError, f'l/.* belongs to layer {message}.*is_compressed'
     ):
       _sparsify(model)
 
