@@ -15,6 +15,24 @@ def is_kernel(variable):
   return len(variable.shape) >= 2
 
 
+def check_dtypes(variables):
+  """Checks that weight layers can train variables: they compute in float32.
+
+  Args:
+    variables: `tf.Variable`s.
+
+  Raises:
+    ValueError: If one is not float32; the message has its name.
+  """
+  for variable in variables:
+    if variable.dtype != tf.float32:  # Python values.
+      raise ValueError(
+          'Compressed variables must be float32 in this method, got'
+          f' {variable.name} of {variable.dtype.name}. Give its layer'
+          " dtype='float32', or leave it out with is_compressed."
+      )
+
+
 def find(layer, is_compressed=is_kernel):
   """Returns the trainable kernels among the attributes of a layer.
 

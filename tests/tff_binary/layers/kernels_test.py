@@ -42,6 +42,18 @@ class KernelsTest(tf.test.TestCase, parameterized.TestCase):
     layer.build(input_shape)
     self.assertEqual(list(kernels.find(layer)), expected)
 
+  def test_check_dtypes(self):
+    for dtype in ('float32', 'mixed_bfloat16', 'float64', 'float16'):
+      layer = _layers.Dense(2, dtype=dtype, name='dense')
+      layer.build((1, 3))
+      if layer.variable_dtype == 'float32':
+        kernels.check_dtypes(layer.weights)
+      else:
+        with self.assertRaisesRegex(
+            ValueError, f'float32.* got .*kernel:0 of {dtype}'
+        ):
+          kernels.check_dtypes(layer.weights)
+
   def test_find_with_a_predicate(self):
     layer = _layers.Dense(2)
     layer.build((1, 3))
