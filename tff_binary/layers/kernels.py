@@ -27,7 +27,7 @@ def check_dtypes(variables):
   for variable in variables:
     if variable.dtype != tf.float32:  # Python values.
       raise ValueError(
-          'Compressed variables must be float32 in this method, got'
+          'Compressed variables must be float32, got'
           f' {variable.name} of {variable.dtype.name}. Give its layer'
           " dtype='float32', or leave it out with is_compressed."
       )

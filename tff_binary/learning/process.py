@@ -12,6 +12,7 @@ import tensorflow_federated as tff
 from tff_binary import aggregators
 from tff_binary import distributors
 from tff_binary import wire
+from tff_binary.layers import kernels
 from tff_binary.learning import initial_weights
 from tff_binary.learning import local_training as local_training_lib
 from tff_binary.learning import method as method_lib
@@ -80,8 +81,9 @@ def build_learning_process(
     TypeError: If `model_fn` does not return a `VariableModel`, if the optimizer
       is none of TFF's, or if the method has a level schedule and its codec is no
       `QSGDCodec`.
-    ValueError: If no trainable tensor is compressed, if `model_fn` returns one
-      model twice, or if the method excludes a choice.
+    ValueError: If no trainable tensor is compressed, if one that is compressed
+      is not float32, if `model_fn` returns one model twice, or if the method
+      excludes a choice.
   """
   method.check_choices(downlink_bits, server_optimizer)
   if local_training is None:
@@ -94,14 +96,20 @@ def build_learning_process(
           f' {model!r}. See tff_binary.learning.keras_model_fn.'
       )
     tensors = _model_tensors(model, is_compressed, method.compress_last)
+    kernels.check_dtypes([
+        v
+        for v, c in zip(model.trainable_variables, tensors.is_compressed)
+        if c
+    ])
   compressed = tensors.is_compressed
 
   def prepared_model_fn():
     model = model_fn()
     if method.prepare_model is not None:
       variables = model.trainable_variables
-      kernels = [v for v, c in zip(variables, compressed) if c]
-      method.prepare_model(model, kernels)
+      method.prepare_model(
+          model, [v for v, c in zip(variables, compressed) if c]
+      )
     return model
 
   def build_weight_layers():
