@@ -48,6 +48,20 @@ _NOT_COMMITTED = (
     '.git', '.venv', '.venv-worker', '.pytest_cache', '__pycache__', 'runs',
 )
 
+# What every file begins with, before its docstring.
+_LICENCE = [
+    '# SPDX-FileCopyrightText: 2026 The tff_binary Authors',
+    '# SPDX-License-Identifier: Apache-2.0',
+]
+
+
+def _committed(pattern):
+  """Yields the files of the checkout whose names match `pattern`."""
+  for path in sorted(_ROOT.rglob(pattern)):
+    parts = path.relative_to(_ROOT).parts
+    if path.is_file() and not set(parts) & set(_NOT_COMMITTED):
+      yield path
+
 
 def _sources(*folders):
   for folder in folders:
@@ -154,6 +168,22 @@ def _bare_dataset_loops(source):
   return found
 
 
+def _header_faults(source):
+  """Returns what is wrong between the first line and the docstring.
+
+  Two lines name the licence, and the docstring follows at once. A package
+  without code needs none.
+  """
+  lines = source.splitlines()
+  if lines[:2] != _LICENCE:
+    return ['line 1: not the two lines of the licence']
+  tree = ast.parse(source)
+  has_docstring = ast.get_docstring(tree) and tree.body[0].lineno == 3
+  if lines[2:] and not has_docstring:
+    return ['line 3: no docstring']
+  return []
+
+
 def _absolute_paths(text):
   """Returns the paths that exist on the author's machine alone."""
   paths = re.findall(r'''(?:^|[\s'"`=(])(/[A-Za-z][\w.-]*/\w[\w./-]*)''', text)
@@ -206,20 +236,17 @@ class ArchitectureTest(parameterized.TestCase):
   def test_traced_code_iterates_over_datasets_by_iter(self):
     self._assert_kept(_bare_dataset_loops, _tff_binary_sources(_TRACED))
 
-  def test_no_file_names_a_path_of_one_machine(self):
-    def committed():
-      for path in sorted(_ROOT.rglob('*')):
-        parts = path.relative_to(_ROOT).parts
-        if path.is_file() and not set(parts) & set(_NOT_COMMITTED):
-          yield path
+  def test_every_file_begins_with_licence_and_docstring(self):
+    self._assert_kept(_header_faults, _committed('*.py'))
 
+  def test_no_file_names_a_path_of_one_machine(self):
     def rule(path):
       try:
         return _absolute_paths(path.read_text(encoding='utf-8'))
       except UnicodeDecodeError:  # A picture, say.
         return []
 
-    broken = {str(path): rule(path) for path in committed()}
+    broken = {str(path): rule(path) for path in _committed('*')}
     self.assertEmpty({path: found for path, found in broken.items() if found})
 
 
@@ -271,6 +298,22 @@ class RulesTest(parameterized.TestCase):
     self.assertNotEmpty(_bare_dataset_loops('[x for x in self._dataset]'))
     self.assertEmpty(_bare_dataset_loops('for x in iter(dataset):\n  x'))
     self.assertEmpty(_bare_dataset_loops('for x in datasets:\n  x'))
+
+  @parameterized.parameters(
+      '"""Does this."""',
+      '\n'.join(_LICENCE[:1]) + '\n"""Does this."""',
+      '\n'.join(reversed(_LICENCE)) + '\n"""Does this."""',
+      '\n'.join(_LICENCE) + '\nimport re',
+      '\n'.join(_LICENCE) + '\n# All rights reserved.',
+      '\n'.join(_LICENCE) + '\n# All rights reserved.\n"""Does this."""',
+      '#!/usr/bin/env python\n' + '\n'.join(_LICENCE),
+  )
+  def test_wrong_header_is_found(self, source):
+    self.assertNotEmpty(_header_faults(source))
+
+  @parameterized.parameters('', '\n', '\n"""Does this."""\nimport re')
+  def test_right_header_is_not_found(self, rest):
+    self.assertEmpty(_header_faults('\n'.join(_LICENCE) + rest))
 
   def test_only_path_of_one_machine_is_found(self):
     folder = '/'.join(['', 'home', 'me', 'data'])

@@ -250,12 +250,12 @@ def _check_uses_none_of(model, copy):
 
 def _refuse_tie(model, name, variable):
   """Raises the error that layer `name` uses a variable of another one."""
-  names = [name] + [
+  owners = [
       layer.name
       for layer in model.layers
-      if layer.name != name
-      and variable.ref() in {v.ref() for v in _variables(layer.weights)}
+      if variable.ref() in {v.ref() for v in _variables(layer.weights)}
   ]
+  names = dict.fromkeys([name, *owners])  # Each once, the user first.
   raise ValueError(
       f'{variable.name} is shared by {" and ".join(map(repr, names))} in a way'
       f' that a copy of model {model.name!r} would lose. Call one layer twice'
