@@ -15,7 +15,7 @@ class BinaryKernel(weight_layer.WeightLayer):
   either `sign(a)`, -1 and +1, which is no update but what the server averages
   to its new kernel, or the update of a.
 
-  Source: BiFL (Yang et al., arXiv 2110.02226) as described in section B.1 of
+  Source: BiFL (Yang et al., arXiv 2110.02226) as described in appendix B.1 of
   the FedBAT paper. Scale, straight-through gradient (`ops.straight_through`)
   and that sign are our choices.
 

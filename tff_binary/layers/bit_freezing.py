@@ -15,8 +15,8 @@ from tff_binary.ops import seeds
 class BitFreezing(weight_layer.WeightLayer):
   """Trains the active bits of a kernel's codes and keeps the others.
 
-  Source: "FedBiF: Communication-Efficient Federated Learning via Bits
-  Freezing", sections 3.1 and 3.2.
+  Source: Li et al., "FedBiF: Communication-Efficient Federated Learning via
+  Bits Freezing", IEEE TPDS 2025 (arXiv 2509.10161), sections 3.1 and 3.2.
 
   Every active bit is the step function of a real virtual bit, which is what the
   optimizer trains. All frozen bits are summed up once a round. A client sends

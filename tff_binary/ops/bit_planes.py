@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Weights as a sum of bits, some of which are trained.
 
-Source: "FedBiF: Communication-Efficient Federated Learning via Bits Freezing",
-equations 4 and 6 and section 3.1.
+Source: Li et al., "FedBiF: Communication-Efficient Federated Learning via Bits
+Freezing", IEEE TPDS 2025, equations 4 and 6 and section 3.1.
 
 Bit i of a code has the value 2**i. The bits of one i of a whole tensor are a
 plane. Which planes are trained is told by `active`, an int32 tensor of shape

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stochastic quantization of a tensor to b-bit codes.
 
-Source: "FedBiF: Communication-Efficient Federated Learning via Bits Freezing",
-equations 1-5.
+Source: Li et al., "FedBiF: Communication-Efficient Federated Learning via Bits
+Freezing", IEEE TPDS 2025, equations 1-5.
 """
 
 import tensorflow as tf

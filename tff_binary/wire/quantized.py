@@ -21,9 +21,9 @@ class QuantizedCodec(codec.Codec):
   Source: FedPAQ (Reisizadeh et al., AISTATS 2020). Forms of the quantizer:
 
   *   `'uniform'`: `step * k` for the integers k in `[-2**(b-1), 2**(b-1) - 1]`
-      with `step = ||x||_inf / 2**(b-1)`, equation 1 of the FedBiF paper. The
-      positive end is clamped by up to a step; with b = 1 only `-||x||_inf` and
-      0 are left.
+      with `step = ||x||_inf / 2**(b-1)`, equations 1 and 5 of the FedBiF paper.
+      The positive end is clamped by up to a step; with b = 1 only `-||x||_inf`
+      and 0 are left.
   *   `'qsgd'`: a sign and a level, `||x||_2 * sign * k / s` for k in `[0, s]`
       with `s = 2**(b-1) - 1`, as in QSGD (Alistarh et al., NeurIPS 2017) and
       the FedPAQ paper; unbiased, b >= 2.
