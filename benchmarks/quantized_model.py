@@ -56,7 +56,9 @@ def main():
     weights = model.get_weights()
     kernels = [v for v in model.trainable_variables if v.shape.rank >= 2]
     evaluate = evaluation.build_evaluation(
-        model, task.test_features, task.test_labels, task.preprocess_test
+        model,
+        (task.test_features, task.test_labels),
+        preprocess_fn=task.preprocess_test,
     )
     for bits in args.bits:
       zeros, accuracies = [], []

@@ -232,7 +232,9 @@ def train(
     evaluate = None
     if test is not None:
       evaluate = evaluation.build_evaluation(
-          model, *test, preprocess_test_fn or local_training.preprocess_fn
+          model,
+          test,
+          preprocess_fn=preprocess_test_fn or local_training.preprocess_fn,
       )
     if runtime != 'current':
       stack.enter_context(
