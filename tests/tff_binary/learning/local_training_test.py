@@ -25,6 +25,7 @@ class _Recorder(layers.WeightLayer):
     seeds: The seeds of all calls and of the update, of all recorders.
   """
 
+  needs_num_steps = True
   seeds = []
 
   def build(self, kernel_shape):
