@@ -17,8 +17,10 @@ import os
 from absl import flags
 
 from launchers import cli
+from launchers import constrained_flags
 from launchers import runtime_flags
 from tff_binary import algorithms
+from tff_binary import parameters
 
 flags.adopt_module_key_flags(runtime_flags)
 
@@ -121,16 +123,21 @@ _PLOT_PARTITION = flags.DEFINE_string(
     "Draws the clients' label counts into this PNG file instead of training.",
 )
 
-_ROUNDS = flags.DEFINE_integer('rounds', 100, 'Number of rounds.', 1)
-_CLIENTS_PER_ROUND = flags.DEFINE_integer(
-    'clients_per_round', 10, 'Clients drawn in each round.', 1
+
+def _define(name, default, help_text):
+  return constrained_flags.define(
+      name, default, help_text, parameters.RUN[name]
+  )
+
+
+_ROUNDS = _define('rounds', 100, 'Number of rounds.')
+_CLIENTS_PER_ROUND = _define(
+    'clients_per_round', 10, 'Clients drawn in each round.'
 )
-_LOCAL_EPOCHS = flags.DEFINE_integer(
-    'local_epochs', 10, "Passes over a client's data in a round.", 1
+_LOCAL_EPOCHS = _define(
+    'local_epochs', 10, "Passes over a client's data in a round."
 )
-_BATCH_SIZE = flags.DEFINE_integer(
-    'batch_size', 64, 'Examples in a batch of a client.', 1
-)
+_BATCH_SIZE = _define('batch_size', 64, 'Examples in a batch of a client.')
 _OPTIMIZERS = {
     'sgd': ('build_sgdm', {}),
     'momentum': ('build_sgdm', {'momentum': 0.9}),
@@ -152,32 +159,24 @@ _LEARNING_RATE = flags.DEFINE_float(
 _SERVER_LEARNING_RATE = flags.DEFINE_float(
     'server_learning_rate', 1.0, "Learning rate, > 0, of the server's SGD."
 )
-_DOWNLINK_BITS = flags.DEFINE_integer(
+_DOWNLINK_BITS = _define(
     'downlink_bits',
     32,
-    'Bits of a kernel entry on its way to the clients: 32, or 2 to 16 for'
-    ' stochastically rounded codes; not for fedbif, whose downlink has --bits.',
+    'Bits of a kernel entry on its way to the clients, below 32 stochastically'
+    ' rounded codes; not for methods with a downlink of their own.',
 )
-flags.register_validator(
-    'downlink_bits',
-    lambda bits: 2 <= bits <= 16 or bits == 32,
-    message='it must be 32 or in the range [2, 16]',
-)
-_COMPUTE_DTYPE = flags.DEFINE_enum(
+_COMPUTE_DTYPE = _define(
     'compute_dtype',
     'float32',
-    ['float32', 'bfloat16'],
     'What clients compute in; bfloat16 is Keras mixed precision.',
 )
-_SEED = flags.DEFINE_integer(
+_SEED = _define(
     'seed',
     1,
     'Seed of initial weights, drawn clients and all that clients draw.',
-    0,
-    2**31 - 1,
 )
-_EVALUATE_EVERY = flags.DEFINE_integer(
-    'evaluate_every', 1, 'Evaluates the test set after every so many rounds.', 1
+_EVALUATE_EVERY = _define(
+    'evaluate_every', 1, 'Evaluates the test set after every so many rounds.'
 )
 _OUTPUT_DIR = flags.DEFINE_string(
     'output_dir',
@@ -210,27 +209,26 @@ def _define_hyperparameters():
   for flag, fields in uses.items():
     field = next(iter(fields.values()))
     constraint = field.metadata['constraint']
-    text = '; '.join(f'{name}: {_describe(f)}' for name, f in fields.items())
+    is_shared = len(fields) > 1
+    text = '; '.join(
+        f'{name}: {_describe(f, is_shared)}' for name, f in fields.items()
+    )
     # The dataclass checks its values too. It alone does if algorithms share a
     # flag, whose ranges may differ.
-    bounds = ()
-    if len(fields) == 1:
-      bounds = constraint.minimum, constraint.maximum
-    if isinstance(field.default, bool):
-      flags.DEFINE_boolean(flag, None, text)
-    elif isinstance(field.default, str):
-      flags.DEFINE_enum(flag, None, constraint.choices, text)
-    elif isinstance(field.default, int):
-      flags.DEFINE_integer(flag, None, text, *bounds)
-    else:
-      flags.DEFINE_float(flag, None, text, *bounds)
+    constrained_flags.define(
+        flag,
+        None,
+        text,
+        None if is_shared and not constraint.choices else constraint,
+        constraint.kind,
+    )
   return {flag: list(fields) for flag, fields in uses.items()}
 
 
-def _describe(field):
+def _describe(field, names_range):
   text = field.metadata['help']
   constraint = field.metadata['constraint']
-  if constraint.choices is None and constraint.kind is not bool:
+  if names_range and constraint.kind in (int, float):
     text += f'; {constraint}'
   text += f'; {field.default} if unset'
   if field.metadata['source']:

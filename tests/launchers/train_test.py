@@ -301,15 +301,15 @@ class TrainTest(parameterized.TestCase):
 class CommandLineTest(parameterized.TestCase):
 
   @parameterized.parameters(
-      ('--rho=-1', r'--rho=-1: .* in the range \[0\.0, 100\.0\]'),
-      ('--rho=abc', r"--rho=abc: .*; it must be a number in the range \[0\.0,"),
-      ('--rounds=0', '--rounds=0: 0 is not a positive integer'),
+      ('--rho=-1', r'--rho=-1: it must be a number in \[0, 100\]'),
+      ('--rho=abc', r'--rho=abc: .*; it must be a number in \[0, 100\]'),
+      ('--rounds=0', '--rounds=0: it must be an integer >= 1'),
       ('--partition=x', '--partition=x: .*<iid|dirichlet'),
       ('--step_size=x', '--step_size=x: .*<learned|max_norm>'),
       ('--algorithm=x', '--algorithm=x: .*fedavg'),
       ('--round=3', "Unknown command line flag 'round'.*rounds"),
       ('--flagfile=/missing.flags', '/missing.flags'),
-      ('--downlink_bits=20', r'it must be 32 or in the range \[2, 16\]'),
+      ('--downlink_bits=20', r'it must be 32 or an integer in \[2, 16\]'),
       ('x', "all arguments are flags, got 'x'"),
   )
   def test_answers_by_one_line(self, argument, message):
