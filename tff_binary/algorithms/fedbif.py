@@ -14,7 +14,7 @@ _LATER_CODE = 'a copy of later code, by a third party'
 @registry.register(
     'fedbif',
     title='FedBiF',
-    source='Li et al., IEEE TPDS 2025',
+    source='Li et al., IEEE TPDS 2025 (arXiv 2509.10161)',
     summary='trains some bits of 4-bit weights and freezes the others',
 )
 @dataclasses.dataclass(frozen=True)

@@ -23,7 +23,7 @@ class FedPAQ(registry.Hyperparameters):
       'bits of an entry of the update; at least 2 for quantizer=qsgd',
       minimum=1,
       maximum=8,
-      source='FedBAT, Table 1',
+      source='FedBAT, Table 5',
   )
   quantizer: str = registry.hyperparameter(
       'uniform',

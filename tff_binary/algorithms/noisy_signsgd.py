@@ -19,7 +19,7 @@ class NoisySignSGD(registry.Hyperparameters):
   """Noisy-SignSGD: 1 bit per compressed parameter up, 32 down."""
 
   fixed_step_size: float = registry.fixed_step_size(
-      1e-2, 'FedBAT, section 4.1'
+      1e-2, 'FedBAT, appendix A.2'
   )
   sigma: float = registry.hyperparameter(
       1e-2,
@@ -27,7 +27,7 @@ class NoisySignSGD(registry.Hyperparameters):
       ' unbiased at 1.25 sigma, with z=inf at sigma',
       minimum=1e-8,
       maximum=10.0,
-      source='FedBAT, section 4.1',
+      source='FedBAT, appendix A.2',
   )
   z: float = registry.hyperparameter(
       1.0,

@@ -22,7 +22,7 @@ class SignSGD(registry.Hyperparameters):
   """
 
   fixed_step_size: float = registry.fixed_step_size(
-      1e-3, 'FedBAT, section 4.1'
+      1e-3, 'FedBAT, appendix A.2'
   )
 
   def method(self, seed=0):

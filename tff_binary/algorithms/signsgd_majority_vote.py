@@ -31,7 +31,7 @@ class SignSGDMajorityVote(registry.Hyperparameters):
   """
 
   fixed_step_size: float = registry.fixed_step_size(
-      1e-3, "our choice: SignSGD's of FedBAT, section 4.1"
+      1e-3, "our choice: SignSGD's of FedBAT, appendix A.2"
   )
 
   def method(self, seed=0):

@@ -19,14 +19,15 @@ class StocSignSGD(registry.Hyperparameters):
   """Stoc-SignSGD: 1 bit per compressed parameter up, 32 down."""
 
   fixed_step_size: float = registry.fixed_step_size(
-      1e-2, 'FedBAT, section 4.1'
+      1e-2, 'FedBAT, appendix A.2'
   )
   bound: str = registry.hyperparameter(
       'max_norm',
       'b in the chance 1/2 + m / (2 b) of a plus: a norm of the update m of a'
       ' tensor',
       choices=('max_norm', '2_norm'),
-      source='FedBAT, section 2; 2_norm: Jin et al., arXiv 2002.10940',
+      source='FedBAT, appendix A.2; 2_norm: section 1 and Jin et al., arXiv'
+      ' 2002.10940',
   )
 
   def method(self, seed=0):

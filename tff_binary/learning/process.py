@@ -19,6 +19,8 @@ from tff_binary.learning import method as method_lib
 from tff_binary.learning import stateful_process
 from tff_binary.learning import updated_variables
 
+_FLOAT32_BITS = 32
+
 ModelAggregator = tff.aggregators.WeightedAggregationFactory
 
 
@@ -81,8 +83,8 @@ def build_learning_process(
     TypeError: If `model_fn` does not return a `VariableModel`, if the optimizer
       is none of TFF's, or if the method has a level schedule and its codec is no
       `QSGDCodec`.
-    ValueError: If no trainable tensor is compressed, if one that is compressed
-      is not float32, if `model_fn` returns one model twice, or if the method
+    ValueError: If no trainable tensor is compressed, if one is not float32 that
+      weight layers or a packed downlink take, if `model_fn` returns one model twice, or if the method
       excludes a choice.
   """
   method.check_choices(downlink_bits, server_optimizer)
@@ -96,11 +98,16 @@ def build_learning_process(
           f' {model!r}. See tff_binary.learning.keras_model_fn.'
       )
     tensors = _model_tensors(model, is_compressed, method.compress_last)
-    kernels.check_dtypes([
-        v
-        for v, c in zip(model.trainable_variables, tensors.is_compressed)
-        if c
-    ])
+    if (
+        method.build_weight_layer
+        or method.build_distributor
+        or downlink_bits < _FLOAT32_BITS
+    ):
+      kernels.check_dtypes(
+          v
+          for v, c in zip(model.trainable_variables, tensors.is_compressed)
+          if c
+      )
   compressed = tensors.is_compressed
 
   def prepared_model_fn():
