@@ -13,9 +13,6 @@ import tensorflow_federated as tff
 
 from tff_binary.learning import structures
 
-# A client's parts in the order in which they are given.
-_PARTS = ('features', 'labels', 'sample_weights')
-
 # What `tf.io.decode_raw` does not know it reads as what has as many bits.
 _DECODED_AS = {tf.uint32: tf.int32, tf.uint64: tf.int64}
 
@@ -58,25 +55,31 @@ class ClientStore:
     """
     if not clients:
       raise ValueError('clients must not be empty.')
-    clients = [_as_parts(*client) for client in enumerate(clients)]
-    for client_id, parts in enumerate(clients):
-      _check_client(client_id, parts, clients[0])
+    clients = [
+        structures.as_examples(client, f'client {client_id}')
+        for client_id, client in enumerate(clients)
+    ]
+    for client_id, client in enumerate(clients):
+      structures.check_alike(
+          client, f'client {client_id}', clients[0], 'client 0'
+      )
     os.makedirs(folder, exist_ok=True)
-    for client_id, parts in enumerate(clients):
-      arrays = tf.nest.flatten(parts)
-      for path, array in zip(_paths(folder, str(client_id), parts), arrays):
+    for client_id, client in enumerate(clients):
+      for path, array in zip(
+          _paths(folder, str(client_id), client), tf.nest.flatten(client)
+      ):
         _write(path, array)
-    num_examples = [len(tf.nest.flatten(c['labels'])[0]) for c in clients]
     spec = structures.map_leaves(
         lambda x: tf.TensorSpec((None,) + x.shape[1:], x.dtype), clients[0]
     )
-    return cls(folder, spec, num_examples)
+    return cls(folder, spec, list(map(structures.num_examples, clients)))
 
-  def __init__(self, folder, parts_spec, num_examples):
+  def __init__(self, folder, spec, num_examples):
     """Use `ClientStore.write`."""
     self._folder = os.path.abspath(folder)
+    self._spec = spec
     self.num_examples = num_examples
-    self.element_spec = _element(parts_spec, tf.TensorSpec((), tf.int32))
+    self.element_spec = _element(spec, tf.TensorSpec((), tf.int32))
 
   @property
   def num_clients(self) -> int:
@@ -90,14 +93,17 @@ class ClientStore:
     It is the first argument of
     `tff.simulation.compose_dataset_computation_with_learning_process`.
     """
-    spec = {k: v for k, v in self.element_spec.items() if k in _PARTS}
 
     @tff.tensorflow.computation(np.int32)
     def read_client(client_id):
-      paths = _paths(self._folder, tf.strings.as_string(client_id), spec)
-      tensors = map(_read, paths, tf.nest.flatten(spec))
-      parts = tf.nest.pack_sequence_as(spec, list(tensors))
-      return client_dataset(client_id=client_id, **parts)
+      paths = _paths(
+          self._folder, tf.strings.as_string(client_id), self._spec
+      )
+      tensors = map(_read, paths, tf.nest.flatten(self._spec))
+      features, labels, *weights = tf.nest.pack_sequence_as(
+          self._spec, list(tensors)
+      )
+      return client_dataset(features, labels, client_id, *weights)
 
     return read_client
 
@@ -124,102 +130,47 @@ def client_dataset(
     `<features, labels, sample_weights, client_id>`. Its `element_spec` has an
     unknown number of examples and so is every client's.
   """
-  parts = {'features': features, 'labels': labels}
+  examples = (features, labels)
   if sample_weights is not None:
-    parts['sample_weights'] = sample_weights
+    examples += (sample_weights,)
   element = _element(
-      structures.map_leaves(tf.convert_to_tensor, parts),
+      structures.map_leaves(tf.convert_to_tensor, examples),
       tf.cast(client_id, tf.int32),
   )
 
   def forget_num_examples(element):
-    client_id = element.pop('client_id')
-    parts = tf.nest.map_structure(
+    *examples, client_id = element.values()
+    examples = tf.nest.map_structure(
         lambda x: tf.compat.v1.placeholder_with_default(
             x, [None] + x.shape[1:]
         ),
-        element,
+        examples,
     )
-    return _element(parts, client_id)
+    return _element(examples, client_id)
 
   return tf.data.Dataset.from_tensors(element).map(forget_num_examples)
 
 
-def _element(parts, client_id):
-  """Returns the parts and the id in the order of an element."""
-  element = collections.OrderedDict(
-      (name, parts[name]) for name in _PARTS if name in parts
-  )
+def _element(examples, client_id):
+  """Returns the `OrderedDict` of examples and client id."""
+  element = collections.OrderedDict(zip(structures.PARTS, examples))
   element['client_id'] = client_id
   return element
 
 
-def _as_parts(client_id, client):
-  """Returns a client's parts as structures of arrays."""
-  if len(client) not in (2, 3):
-    raise ValueError(
-        f'Client {client_id} must be (features, labels) or (features, labels,'
-        f' sample_weights), got {len(client)} of them.'
-    )
-  return {
-      name: structures.as_arrays(value, f'The {name} of client {client_id}')
-      for name, value in zip(_PARTS, client)
-  }
-
-
-def _check_client(client_id, client, first):
-  """Raises a `ValueError` if a client's parts don't fit the first client's."""
-  if list(client) != list(first):
-    raise ValueError(
-        f'Client {client_id} has {", ".join(client)}, client 0'
-        f' {", ".join(first)}.'
-    )
-  leading = None
-  for part, structure in client.items():
-    leaves = list(structures.named_leaves(part, structure))
-    expected = list(structures.named_leaves(part, first[part]))
-    if [name for name, _ in leaves] != [name for name, _ in expected]:
-      raise ValueError(
-          f'Client {client_id} has {", ".join(name for name, _ in leaves)},'
-          f' client 0 {", ".join(name for name, _ in expected)}.'
-      )
-    for (name, array), (_, like) in zip(leaves, expected):
-      if leading is None:
-        leading = name, array.shape
-      if not array.ndim or array.shape[:1] != leading[1][:1]:
-        raise ValueError(
-            f'Client {client_id} has {leading[0]} of shape {leading[1]} and'
-            f' {name} of shape {array.shape}; the first dimensions must be'
-            ' equal.'
-        )
-      if 0 in array.shape[1:]:
-        raise ValueError(
-            f'An example must not be empty, got {name} of shape {array.shape}.'
-        )
-      if (array.shape[1:], array.dtype) != (like.shape[1:], like.dtype):
-        raise ValueError(
-            f'The {name} of client {client_id} are'
-            f' {_describe(array)} an example, those of client 0'
-            f' {_describe(like)}.'
-        )
-
-
-def _describe(array):
-  return f'{tf.as_dtype(array.dtype).name}{list(array.shape[1:])}'
-
-
-def _paths(folder, client_id, parts):
+def _paths(folder, client_id, examples):
   """Returns the path of each leaf; `client_id` is a string or string tensor."""
   return [
       folder + os.sep + client_id + f'.{part}' + (f'.{i}' if i else '')
-      for part in sorted(set(parts) & set(_PARTS))
-      for i, _ in enumerate(tf.nest.flatten(parts[part]))
+      for part, structure in zip(structures.PARTS, examples)
+      for i, _ in enumerate(tf.nest.flatten(structure))
   ]
 
 
 def _write(path, array):
   if array.dtype == object:  # Python values.
-    tf.io.write_file(path, tf.io.serialize_tensor(tf.constant(array, tf.string)))
+    strings = tf.constant(array, tf.string)
+    tf.io.write_file(path, tf.io.serialize_tensor(strings))
   else:
     little_endian = array.dtype.newbyteorder('<')
     np.ascontiguousarray(array, little_endian).tofile(path)

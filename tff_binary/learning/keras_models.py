@@ -181,6 +181,10 @@ class KerasModel(tff.learning.models.VariableModel):
     for name, loss, label in zip(names, self._losses, labels):
       if loss is not None and label is None:
         raise ValueError(f'The output {name!r} has a loss but no labels.')
+    self._num_classes = None
+    if _is_sparse_cross_entropy(self._losses):
+      if self._losses[0].get_config().get('ignore_class') is None:
+        self._num_classes = outputs[names[0]].shape[-1]
     if metrics_fn is None:
       metrics_fn = _default_metrics_fn(self._losses)
 
@@ -293,6 +297,15 @@ class KerasModel(tff.learning.models.VariableModel):
         )
       results[name] = float(str(value))  # 0.9, not 0.8999999761581421.
     return results
+
+  @property
+  def num_classes(self) -> Optional[int]:
+    """The number of classes where labels are their numbers.
+
+    That is the width of the output whose loss is a sparse categorical
+    cross-entropy; `None` if it is unknown or the loss is another one.
+    """
+    return self._num_classes
 
   def softmax_warning(self) -> Optional[str]:
     """Returns a warning if an output is a softmax where its loss takes logits.
@@ -530,10 +543,14 @@ def _default_loss():
   return tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
-def _default_metrics_fn(losses):
-  if len(losses) == 1 and isinstance(
+def _is_sparse_cross_entropy(losses):
+  return len(losses) == 1 and isinstance(
       losses[0], tf.keras.losses.SparseCategoricalCrossentropy
-  ):
+  )
+
+
+def _default_metrics_fn(losses):
+  if _is_sparse_cross_entropy(losses):
     return lambda: [tf.keras.metrics.SparseCategoricalAccuracy(name='accuracy')]
   return lambda: []
 

@@ -53,7 +53,7 @@ def build_evaluation(
       function if a dataset is empty.
   """
   data = _as_data(data, 'test')
-  if not isinstance(data, tf.data.Dataset) and not _num_examples(data):
+  if isinstance(data, tuple) and not structures.num_examples(data):
     raise ValueError(_NO_EXAMPLES)
   evaluator = _Evaluator(
       model,
@@ -178,28 +178,7 @@ def _as_data(data, name):
   """Returns a dataset as it is, anything else as a tuple of arrays."""
   if isinstance(data, tf.data.Dataset):
     return data
-  if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
-    raise ValueError(
-        f'{name} must be (features, labels), (features, labels, sample_weights)'
-        f' or a tf.data.Dataset, got {type(data).__name__}.'
-    )
-  data = tuple(
-      structures.as_arrays(part, f'The {part_name} of {name}')
-      for part, part_name in zip(data, ('features', 'labels', 'sample_weights'))
-  )
-  num_examples = _num_examples(data)
-  for part_name, array in structures.named_leaves(name, data):
-    if not array.ndim or len(array) != num_examples:
-      raise ValueError(
-          f'{name} must hold as many labels as examples, got {num_examples}'
-          f' examples and {part_name} of shape {array.shape}.'
-      )
-  return data
-
-
-def _num_examples(data):
-  array = tf.nest.flatten(data)[0]
-  return len(array) if array.ndim else 0
+  return structures.as_examples(data, name)
 
 
 def _batch_spec(data):
@@ -215,7 +194,7 @@ def _batches(data, batch_size) -> Iterator[Any]:
   if isinstance(data, tf.data.Dataset):
     yield from data
     return
-  for start in range(0, _num_examples(data), batch_size):
+  for start in range(0, structures.num_examples(data), batch_size):
     yield tf.nest.map_structure(
         lambda x, start=start: x[start : start + batch_size], data
     )

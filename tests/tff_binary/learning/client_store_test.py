@@ -188,12 +188,12 @@ class ClientStoreTest(tf.test.TestCase, parameterized.TestCase):
       (
           'other_structure',
           lambda c: [(list(c[0]), c[0][1]), c[2]],
-          r'Client 1 has features, client 0 features\[0\], features\[1\]',
+          r'Client 1 has features, labels, client 0 features\[0\], features\[1\]',
       ),
       (
           'other_keys',
           lambda c: [({'a': c[0][0]}, c[0][1]), ({'b': c[2][0]}, c[2][1])],
-          r"Client 1 has features\['b'\], client 0 features\['a'\]",
+          r"Client 1 has features\['b'\], labels, client 0 features\['a'\]",
       ),
       (
           'missing_weights',
@@ -205,7 +205,13 @@ class ClientStoreTest(tf.test.TestCase, parameterized.TestCase):
           lambda c: [(*c[0], c[0][1][:2])],
           r'Client 0 has features of shape \(3, 2, 3\) and sample_weights of',
       ),
-      ('one_part', lambda c: [c[0][:1]], 'Client 0 must be'),
+      ('one_part', lambda c: [c[0][:1]], 'Client 0 must be .* got .1 of them'),
+      ('array', lambda c: [c[0][0]], r'Client 0 must be .* got array\(\['),
+      (
+          'list_of_examples',
+          lambda c: [(list(c[0][0]), c[0][1])],
+          'of shape .* A list of arrays is several inputs; np.stack',
+      ),
   )
   def test_refuses_clients(self, spoil, message):
     clients = spoil(_clients(np.uint8, np.int32))

@@ -382,7 +382,7 @@ class EvaluationTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_refuses_missing_labels(self):
     features, labels = _data(4)
-    with self.assertRaisesRegex(ValueError, r'got 4 examples and .* \(3,\)'):
+    with self.assertRaisesRegex(ValueError, r'Test has .* \(4, 2\) and labels .* \(3,\)'):
       evaluation.build_evaluation(_model(), (features, labels[:3]))
 
   def test_refuses_metric_that_is_no_scalar_at_once(self):
