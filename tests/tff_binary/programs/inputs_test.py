@@ -93,7 +93,7 @@ class InputsTest(tf.test.TestCase, parameterized.TestCase):
           r"features of client 'bob' are float64\[1\] an example, those of"
           r" client 'ann' float64\[2\]",
       ),
-      ('objects', [([[{1}]], [1])], 'features of client 0 must be .*{1}'),
+      ('objects', [([[{1}]], [1])], r'features of client 0 must be .*\{1\}'),
       ('nothing', [({}, [1])], 'features of client 0 are an empty structure'),
   )
   def test_refuses_clients(self, clients, message):
