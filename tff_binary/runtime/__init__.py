@@ -10,6 +10,7 @@ import importlib
 _MODULES = {
     'Runtime': 'settings',
     'WorkerError': 'errors',
+    'distribute_aggregate_form': 'forms',
     'execution_context': 'contexts',
     'keep_freed_memory': 'worker.memory',
 }
