@@ -18,6 +18,7 @@ from tff_binary.wire import qsgd
 LevelSchedule = Union[level_schedules.LossRatio, level_schedules.Plateau]
 
 _SCHEDULE = 'level_schedule'
+_WEIGHT_SUMS = 'weight_sums'
 
 
 class AdaptiveMeanFactory(tff.aggregators.WeightedAggregationFactory):
@@ -25,22 +26,29 @@ class AdaptiveMeanFactory(tff.aggregators.WeightedAggregationFactory):
 
   Like `PackedMeanFactory`, and with all its measurements; but the server tells
   the clients with how many levels they are to quantize. A schedule changes the
-  number with the loss of the model that the clients have received. A loss is no
-  argument of an aggregation process: `with_loss` puts it into the state, which
-  is done before each round. Until it is, the levels stay what they are at
-  first.
+  number with the loss. A loss is no argument of an aggregation process:
+  `with_loss` puts it into the state, between the rounds or, by
+  `LossFeedbackFactory`, inside them. Until it is, the levels stay what they are
+  at first.
 
   With `by_weight`, clients of more weight use more levels, see
-  `level_schedules.weight_scale`. This takes a round trip of its own: clients
-  send their weights, and the server answers with one number for all of them.
+  `level_schedules.weight_scale`, which takes sums over the clients' weights. In
+  one phase these are the sums of the last round with a client that could be
+  used, which the state keeps; before it all clients use the schedule's levels.
+  In two phases they are the round's own: clients send their weights, and the
+  server answers before they quantize. DAdaQuant's paper means the second; the
+  first is this package's and what all of TFF's engines can run, whose rounds
+  are one broadcast and one aggregation.
 
-  The state is an `OrderedDict` with the schedule's state as `level_schedule`.
-  The further measurements are
+  The state is an `OrderedDict` with the schedule's state as `level_schedule`
+  and, with `by_weight` in one phase, the sums as `weight_sums`. The further
+  measurements are
 
   *   `levels`: int32, the schedule's number of levels in this round.
   *   `downlink_bytes_per_client`: int64, bytes that the aggregation sends to
       each client.
-  *   `weights`: only with `by_weight`, the `uplink_bytes` of that round trip.
+  *   `weights`: only with `by_weight`, the `uplink_bytes` of the weights that
+      entered the aggregation of their sums.
   """
 
   def __init__(
@@ -52,6 +60,7 @@ class AdaptiveMeanFactory(tff.aggregators.WeightedAggregationFactory):
       ] = messages.is_kernel,
       by_weight: bool = False,
       seed: int = 0,
+      phases: int = 1,
   ):
     """Initializes `AdaptiveMeanFactory`.
 
@@ -61,10 +70,13 @@ class AdaptiveMeanFactory(tff.aggregators.WeightedAggregationFactory):
       is_compressed: See `PackedMeanFactory`.
       by_weight: Whether clients' levels depend on their weights.
       seed: See `PackedMeanFactory`.
+      phases: With `by_weight`, 1 for levels from the weights of the round
+        before, 2 for a round trip of the weights in each round.
 
     Raises:
       TypeError: If `codec` is not a `QSGDCodec`.
-      ValueError: If the schedule has more levels than the codec.
+      ValueError: If the schedule has more levels than the codec, or if `phases`
+        is neither 1 nor 2.
     """
     if not isinstance(codec, qsgd.QSGDCodec):
       raise TypeError(
@@ -75,25 +87,26 @@ class AdaptiveMeanFactory(tff.aggregators.WeightedAggregationFactory):
           f'max_levels must be at most {qsgd.MAX_LEVELS}, got'
           f' {schedule.max_levels}.'
       )
+    check_phases(phases)
     self._codec = codec
     self._schedule = schedule
     self._is_compressed = is_compressed
     self._by_weight = by_weight
     self._seed = seed
+    self._phases = phases
 
   def with_loss(self, state: Any, loss: Any) -> Any:
-    """Returns the aggregator's state for a round with this loss.
+    """Returns the aggregator's state for a round that follows from this loss.
 
     For `tff.learning.algorithms.build_weighted_fed_avg`, where no loss reaches
     the aggregator, it is called between the rounds, with the training loss of
-    the last one.
+    the last one. `LossFeedbackFactory` calls it inside the rounds.
 
     Args:
       state: The state of the factory's process or of one around it, such as
         that of `tff.aggregators.clipping_factory` or a whole
         `tff.learning.templates.LearningAlgorithmState`.
-      loss: The loss of the model that clients receive, a scalar. One that is
-        not finite changes nothing.
+      loss: A scalar. One that is not finite changes nothing.
 
     Returns:
       A state of the same type.
@@ -112,7 +125,8 @@ class AdaptiveMeanFactory(tff.aggregators.WeightedAggregationFactory):
           schedule_state = collections.OrderedDict(
               (k, tf.convert_to_tensor(v)) for k, v in node[_SCHEDULE].items()
           )
-          return _state(self._schedule.next(schedule_state, loss))
+          schedule_state = self._schedule.next(schedule_state, loss)
+          return type(node)({**node, _SCHEDULE: schedule_state})
         return type(node)((name, visit(child)) for name, child in node.items())
       if isinstance(node, (list, tuple)):
         children = map(visit, node)
@@ -135,25 +149,47 @@ class AdaptiveMeanFactory(tff.aggregators.WeightedAggregationFactory):
         value_type, self._codec, self._is_compressed
     )
 
+    remembers_weights = self._by_weight and self._phases == 1  # Python values.
+
     @tff.tensorflow.computation
     def initialize():
-      return _state(self._schedule.initial_state())
+      state = collections.OrderedDict([
+          (_SCHEDULE, self._schedule.initial_state())
+      ])
+      if remembers_weights:
+        state[_WEIGHT_SUMS] = _no_weights()
+      return state
 
-    @tff.tensorflow.computation(initialize.type_signature.result)
+    state_type = initialize.type_signature.result
+
+    @tff.tensorflow.computation(state_type)
     def levels_of(state):
       return state[_SCHEDULE]['levels']
 
+    @tff.tensorflow.computation(state_type)
+    def tell(state):
+      levels = levels_of(state)
+      if not remembers_weights:
+        return levels
+      scale = level_schedules.weight_scale(levels, **state[_WEIGHT_SUMS])
+      return collections.OrderedDict(levels=levels, scale=scale)
+
     # What the server tells the clients.
-    told_type = np.float32 if self._by_weight else np.int32
+    told_type = tell.type_signature.result
+    if self._by_weight and not remembers_weights:
+      told_type = np.float32
 
     @tff.tensorflow.computation(told_type, value_type, weight_type)
     @tf.function
     def encode(told, value, weight):
       levels = told
       if self._by_weight:
+        scale = told['scale'] if remembers_weights else told
         levels = level_schedules.levels_of_weight(
-            told, tf.cast(weight, tf.float32), qsgd.MAX_LEVELS
+            scale, tf.cast(weight, tf.float32), qsgd.MAX_LEVELS
         )
+      if remembers_weights:
+        levels = tf.where(scale > 0.0, levels, told['levels'])
       parts = message_format.join(value)
       seed = seeds.of_values([self._seed, seeds.ENCODING_DRAWS], parts)
       codec = self._codec.with_levels(levels)
@@ -162,7 +198,7 @@ class AdaptiveMeanFactory(tff.aggregators.WeightedAggregationFactory):
     weighted_mean = messages.build_weighted_mean(
         message_format, encode.type_signature.result
     )
-    scale_by_weights = _build_scale_by_weights(weight_type)
+    sum_weights = _build_sum_weights(weight_type)
 
     @tff.federated_computation
     def init_fn():
@@ -176,9 +212,14 @@ class AdaptiveMeanFactory(tff.aggregators.WeightedAggregationFactory):
     def next_fn(state, value, weight):
       levels = tff.federated_map(levels_of, state)
       further = collections.OrderedDict(levels=levels)
-      told = levels
+      told = tff.federated_map(tell, state)
       if self._by_weight:
-        told, further['weights'] = scale_by_weights(levels, weight)
+        sums = sum_weights(weight)
+        further['weights'] = tff.federated_map(_uplink_bytes, sums)
+        if remembers_weights:
+          state = tff.federated_map(_remember, (state, sums))
+        else:
+          told = tff.federated_map(_scale, (levels, sums))
       further['downlink_bytes_per_client'] = tff.federated_map(
           tff.tensorflow.computation(messages.num_bytes), told
       )
@@ -194,19 +235,29 @@ class AdaptiveMeanFactory(tff.aggregators.WeightedAggregationFactory):
     return tff.templates.AggregationProcess(init_fn, next_fn)
 
 
-def _build_scale_by_weights(weight_type):
-  """Builds the round trip of the weights.
+def check_phases(phases):
+  """Raises a `ValueError` unless `phases` is 1 or 2."""
+  if phases not in (1, 2):
+    raise ValueError(f'phases must be 1 or 2, got {phases!r}.')
+
+
+def _no_weights():
+  """Returns the two sums of `level_schedules.weight_scale`, of no weights."""
+  return collections.OrderedDict(sum_of_roots=0.0, sum_of_squares=0.0)
+
+
+def _build_sum_weights(weight_type):
+  """Builds the aggregation of the weights.
 
   Returns:
-    A federated computation from the levels at SERVER and the weights at CLIENTS
-    to the scale of `level_schedules.levels_of_weight` and measurements, both at
-    SERVER.
+    A federated computation from the weights at CLIENTS to an `OrderedDict` of
+    the sums of `level_schedules.weight_scale` and `uplink_bytes`, at SERVER.
   """
 
   @tff.tensorflow.computation
   def zero():
     return collections.OrderedDict(
-        roots=0.0, squares=0.0, uplink_bytes=tf.constant(0, tf.int64)
+        _no_weights(), uplink_bytes=tf.constant(0, tf.int64)
     )
 
   sums_type = zero.type_signature.result
@@ -215,8 +266,8 @@ def _build_scale_by_weights(weight_type):
   def accumulate(sums, weight):
     w = tf.cast(weight, tf.float32)
     return collections.OrderedDict(
-        roots=sums['roots'] + w ** (2.0 / 3.0),
-        squares=sums['squares'] + w**2,
+        sum_of_roots=sums['sum_of_roots'] + w ** (2.0 / 3.0),
+        sum_of_squares=sums['sum_of_squares'] + w**2,
         uplink_bytes=sums['uplink_bytes'] + messages.num_bytes(weight),
     )
 
@@ -228,26 +279,34 @@ def _build_scale_by_weights(weight_type):
   def report(sums):
     return sums
 
-  @tff.tensorflow.computation(np.int32, sums_type)
-  def scale(levels, sums):
-    return (
-        level_schedules.weight_scale(levels, sums['roots'], sums['squares']),
-        collections.OrderedDict(uplink_bytes=sums['uplink_bytes']),
-    )
+  @tff.federated_computation(tff.FederatedType(weight_type, tff.CLIENTS))
+  def sum_weights(weight):
+    return tff.federated_aggregate(weight, zero(), accumulate, merge, report)
 
-  @tff.federated_computation(
-      tff.FederatedType(np.int32, tff.SERVER),
-      tff.FederatedType(weight_type, tff.CLIENTS),
+  return sum_weights
+
+
+@tff.tensorflow.computation
+def _remember(state, sums):
+  """Returns the state with the round's sums, unless all weights are 0."""
+  is_usable = sums['sum_of_squares'] > 0.0
+  state[_WEIGHT_SUMS] = collections.OrderedDict(
+      (name, tf.where(is_usable, sums[name], last))
+      for name, last in state[_WEIGHT_SUMS].items()
   )
-  def scale_by_weights(levels, weight):
-    sums = tff.federated_aggregate(weight, zero(), accumulate, merge, report)
-    return tff.federated_map(scale, (levels, sums))
-
-  return scale_by_weights
+  return state
 
 
-def _state(schedule_state):
-  return collections.OrderedDict([(_SCHEDULE, schedule_state)])
+@tff.tensorflow.computation
+def _scale(levels, sums):
+  return level_schedules.weight_scale(
+      levels, sums['sum_of_roots'], sums['sum_of_squares']
+  )
+
+
+@tff.tensorflow.computation
+def _uplink_bytes(sums):
+  return collections.OrderedDict(uplink_bytes=sums['uplink_bytes'])
 
 
 @tff.tensorflow.computation

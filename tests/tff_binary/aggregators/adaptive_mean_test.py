@@ -69,6 +69,7 @@ class AdaptiveMeanFactoryTest(tf.test.TestCase, parameterized.TestCase):
         wire.QSGDCodec(norm='max'),
         aggregators.Plateau(8, 8),
         by_weight=True,
+        phases=2,
     )
     process = factory.create(_TYPE, _FLOAT)
     output = process.next(process.initialize(), _updates(3), [10.0, 80.0, 10.0])
@@ -86,6 +87,31 @@ class AdaptiveMeanFactoryTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(
         np.shape(output.result[0]), [4, 25]
     )
+
+  def test_in_one_phase_weights_count_from_the_next_round_on(self):
+    factory = aggregators.AdaptiveMeanFactory(
+        wire.QSGDCodec(norm='max'), aggregators.Plateau(8, 8), by_weight=True
+    )
+    process = factory.create(_TYPE, _FLOAT)
+    state = process.initialize()
+    # 8 levels for all, of 5 bits, before any weight is known; then the weights'
+    # 2, 10 and 2, for other clients as well. Those without weight change nothing
+    # and use the fewest levels.
+    for weights, bits in (
+        ((10.0, 80.0, 10.0), (5, 5, 5)),
+        ((0.0, 0.0), (2, 2)),
+        ((10.0, 80.0, 10.0), (3, 5, 3)),
+    ):
+      output = process.next(state, _updates(len(weights)), list(weights))
+      state, measurements = output.state, output.measurements
+      packed = sum(2 * _HEADER + -(-100 * b // 8) + -(-20 * b // 8) for b in bits)
+      self.assertEqual(measurements['compressed_uplink_bytes'], packed)
+      self.assertEqual(
+          measurements['weights']['uplink_bytes'], 4 * len(weights)
+      )
+      # The levels and the scale.
+      self.assertEqual(measurements['downlink_bytes_per_client'], 8)
+      self.assertEqual(measurements['levels'], 8)
 
   @parameterized.parameters('fixed', 'elias')
   def test_joint_codec_sends_one_vector(self, coding):
@@ -131,25 +157,38 @@ class AdaptiveMeanFactoryTest(tf.test.TestCase, parameterized.TestCase):
       aggregators.AdaptiveMeanFactory(
           wire.QSGDCodec(), aggregators.LossRatio(2, 40_000)
       )
+    with self.assertRaisesRegex(ValueError, 'phases must be 1 or 2, got 3'):
+      aggregators.AdaptiveMeanFactory(
+          wire.QSGDCodec(), aggregators.LossRatio(), phases=3
+      )
     factory = aggregators.AdaptiveMeanFactory(
         wire.QSGDCodec(), aggregators.LossRatio()
     )
+    with self.assertRaisesRegex(ValueError, 'phases must be 1 or 2, got 0'):
+      aggregators.LossFeedbackFactory(factory, factory.with_loss, phases=0)
     with self.assertRaisesRegex(ValueError, 'AdaptiveMeanFactory, got'):
       factory.with_loss(collections.OrderedDict(clipping_norm=1.0), 2.0)
 
 
-class LossFeedbackFactoryTest(tf.test.TestCase):
+class LossFeedbackFactoryTest(tf.test.TestCase, parameterized.TestCase):
 
-  def test_the_loss_of_a_round_decides_on_it(self):
+  @parameterized.named_parameters(
+      ('of_the_next_round', 1, 'loss', (2, 2, 4, 8)),
+      ('of_its_own_round', 2, 'received_loss', (2, 4, 8, 8)),
+  )
+  def test_a_loss_decides_on_the_levels(self, phases, loss_name, levels):
     mean = aggregators.AdaptiveMeanFactory(
         wire.QSGDCodec(), aggregators.LossRatio(2)
     )
     non_trainable = aggregators.PackedMeanFactory(wire.Float32Codec())
     factory = aggregators.LossFeedbackFactory(
-        aggregators.ModelUpdateFactory(mean, non_trainable), mean.with_loss
+        aggregators.ModelUpdateFactory(mean, non_trainable),
+        mean.with_loss,
+        loss_name,
+        phases,
     )
     update_type = collections.OrderedDict(
-        trainable=_TYPE, non_trainable=[], received_loss=np.float32
+        [('trainable', _TYPE), ('non_trainable', []), (loss_name, np.float32)]
     )
     process = factory.create(tff.to_type(update_type), _FLOAT)
     result_type = process.next.type_signature.result.result.member
@@ -160,27 +199,29 @@ class LossFeedbackFactoryTest(tf.test.TestCase):
 
     def clients(*losses):
       return [
-          collections.OrderedDict(
-              trainable=update, non_trainable=[], received_loss=np.float32(loss)
-          )
+          collections.OrderedDict([
+              ('trainable', update),
+              ('non_trainable', []),
+              (loss_name, np.float32(loss)),
+          ])
           for update, loss in zip(_updates(len(losses)), losses)
       ]
 
     state = process.initialize()
-    weights = [1.0, 3.0]
     nan = np.nan
-    for losses, weights, mean_loss, levels in (
-        ([8.0, 16.0], [1.0, 3.0], 14.0, 2),
-        ([2.0, 4.0], [1.0, 3.0], 3.5, 4),
+    rounds = (
+        ([8.0, 16.0], [1.0, 3.0], 14.0),
+        ([2.0, 4.0], [1.0, 3.0], 3.5),
         # Clients that cannot be used have weight 0.
-        ([nan, 0.875], [0.0, 1.0], 0.875, 8),
-        ([0.0, 0.0], [0.0, 0.0], nan, 8),
-    ):
+        ([nan, 0.875], [0.0, 1.0], 0.875),
+        ([0.0, 0.0], [0.0, 0.0], nan),
+    )
+    for (losses, weights, mean_loss), n in zip(rounds, levels):
       output = process.next(state, clients(*losses), weights)
       state, measurements = output.state, output.measurements
-      self.assertAllEqual(measurements['received_loss'], np.float32(mean_loss))
+      self.assertAllEqual(measurements[loss_name], np.float32(mean_loss))
       self.assertEqual(measurements['uplink_bytes'], 2 * (4 + 4))
-      self.assertEqual(measurements['update']['trainable']['levels'], levels)
+      self.assertEqual(measurements['update']['trainable']['levels'], n)
 
 
 if __name__ == '__main__':

@@ -21,8 +21,15 @@ class DAdaQuantTest(tf.test.TestCase):
     )
     state, data = process.initialize(), [tiny.client(12, 0), tiny.client(5, 1)]
     # sqrt((12^(2/3) + 5^(2/3)) / (12^2 + 5^2)) = 0.2198 times n^(2/3) is 1.152
-    # and 0.643: 1, 1; 2, 1; 5, 3; 8, 4 levels for q = 1, 2, 4, 7.
-    for levels, bits in ((1, (2, 2)), (2, (3, 2)), (4, (4, 3)), (7, (5, 4))):
+    # and 0.643: 1, 1; 2, 1; 5, 3; 8, 4 levels for q = 1, 2, 4, 7. The losses of
+    # two rounds make the first plateau.
+    for levels, bits in (
+        (1, (2, 2)),
+        (1, (2, 2)),
+        (2, (3, 2)),
+        (4, (4, 3)),
+        (7, (5, 4)),
+    ):
       state, metrics = process.next(state, data)
       row = learning.round_metrics(metrics)
       self.assertEqual(row['levels'], levels)
@@ -31,8 +38,8 @@ class DAdaQuantTest(tf.test.TestCase):
       self.assertAllClose(row['uplink_bits_per_param'], 8 * packed / (2 * 45))
       # Biases of 5 and 3 entries; the weight with loss, levels and update.
       self.assertEqual(row['uplink_bytes'], packed + 2 * 4 * (8 + 1 + 3))
-      # All weights, the round number and the number for the levels.
-      self.assertEqual(row['downlink_bytes'], 2 * 4 * (45 + 8 + 1 + 1))
+      # All weights, the round number and the two numbers for the levels.
+      self.assertEqual(row['downlink_bytes'], 2 * 4 * (45 + 8 + 1 + 2))
 
   def test_refuses_bounds_in_the_wrong_order(self):
     with self.assertRaisesRegex(ValueError, '>= min_levels = 8, got 7'):
