@@ -123,7 +123,7 @@ class EagerClient:
       build_weight_layer=None,
       seed=0,
       model_fn_kwargs=(),
-      reports_loss=False,
+      reported_loss=None,
       **kwargs,
   ):
     """Initializes the client.
@@ -134,7 +134,7 @@ class EagerClient:
       build_weight_layer: Returns the layer of one kernel; `None` for FedAvg.
       seed: The seed of the run.
       model_fn_kwargs: Keyword arguments of `keras_model_fn`.
-      reports_loss: See `build_client_update`.
+      reported_loss: See `build_client_update`.
       **kwargs: Keyword arguments of `LocalTraining`.
     """
     spec = spec or element_spec()
@@ -152,7 +152,7 @@ class EagerClient:
         [build_weight_layer() if w else None for w in with_layer],
         learning.LocalTraining(**kwargs),
         seed,
-        reports_loss,
+        reported_loss,
     ).get_concrete_function(
         tf.TensorSpec((), tf.int32),
         tf.nest.map_structure(

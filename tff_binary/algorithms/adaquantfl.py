@@ -37,6 +37,7 @@ class AdaQuantFL(registry.Hyperparameters):
       maximum=32767,
       source='our choice: codes of 16 bits',
   )
+  level_phases: int = registry.level_phases()
 
   def __post_init__(self):
     super().__post_init__()
@@ -52,6 +53,7 @@ class AdaQuantFL(registry.Hyperparameters):
         level_schedule=tff_binary.aggregators.LossRatio(
             self.initial_levels, self.max_levels
         ),
+        level_phases=self.level_phases,
     )
 
 

@@ -64,6 +64,8 @@ class DAdaQuant(registry.Hyperparameters):
       source='Hönig et al.',
   )
 
+  level_phases: int = registry.level_phases()
+
   def __post_init__(self):
     super().__post_init__()
     if self.max_levels < self.min_levels:
@@ -81,6 +83,7 @@ class DAdaQuant(registry.Hyperparameters):
             self.min_levels, self.max_levels, self.patience, self.smoothing
         ),
         levels_by_weight=True,
+        level_phases=self.level_phases,
     )
 
 

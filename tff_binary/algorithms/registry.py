@@ -55,6 +55,19 @@ def fixed_step_size(default: float, source: str):
   )
 
 
+def level_phases():
+  """Returns the field of the common hyper-parameter of adaptive methods."""
+  return hyperparameter(
+      1,
+      'levels follow from the training loss and the weights of the round before'
+      ' (1), or from the loss of the received model and the weights of the same'
+      ' round, for a pass over the data and a round trip more (2)',
+      minimum=1,
+      maximum=2,
+      source="1: our choice, for all of TFF's engines; 2: the paper",
+  )
+
+
 @dataclasses.dataclass(frozen=True)
 class Hyperparameters:
   """Base class of the algorithms: their hyper-parameters and their recipes.

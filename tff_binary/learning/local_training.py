@@ -27,6 +27,9 @@ from tff_binary.learning import updated_variables
 from tff_binary.ops import seeds
 
 
+TRAINING_LOSS, RECEIVED_LOSS = 'training_loss', 'received_loss'
+
+
 @dataclasses.dataclass(frozen=True)
 class LocalTraining:
   """How a client trains in each round.
@@ -107,7 +110,7 @@ def build_client_update(
     weight_layers: Sequence[Optional[weight_layer.WeightLayer]],
     local_training: LocalTraining,
     seed: int,
-    reports_loss: bool = False,
+    reported_loss: Optional[str] = None,
     is_updated: Optional[Sequence[bool]] = None,
 ):
   """Returns the `tf.function` that trains one client for one round.
@@ -117,11 +120,12 @@ def build_client_update(
     weight_layers: For each trainable variable its layer, or `None`.
     local_training: How to train.
     seed: The seed of the whole run.
-    reports_loss: Whether the update has a third element, `received_loss`: the
-      mean loss of the client's examples at what it has received, before it
-      trains, as training would see it: in the same batches in the order of the
-      data, without augmentation, in training mode, so that batch normalization
-      uses the batches' statistics.
+    reported_loss: A third element of the update. `'training_loss'`: the mean
+      loss of the examples in the steps that they are trained on, which costs
+      nothing. `'received_loss'`: their mean loss at what the client has
+      received, before it trains, as training would see it: in the same batches
+      in the order of the data, without augmentation, in training mode, so that
+      batch normalization uses the batches' statistics.
     is_updated: One bool for each non-trainable variable: whether the update has
       its change; by default those that training changes.
 
@@ -213,6 +217,11 @@ def build_client_update(
     ):
       variable.assign(value)
 
+  def total_loss(output):
+    """Returns the sum of the losses of a batch's examples."""
+    size = tf.cast(output.num_examples, output.loss.dtype)
+    return tf.cast(output.loss * size, tf.float32)
+
   def received_loss(weights, client, seed):
     """Returns the loss before training, and leaves all variables alone."""
     for layer in layers:
@@ -222,8 +231,7 @@ def build_client_update(
     def add(sums, batch):
       output = model.forward_pass(batch, training=True)
       size = output.num_examples
-      loss = tf.cast(output.loss * tf.cast(size, output.loss.dtype), tf.float32)
-      return sums[0] + loss, sums[1] + size
+      return sums[0] + total_loss(output), sums[1] + size
 
     total, num_examples = client.pass_over(
         add, (tf.constant(0.0), tf.constant(0))
@@ -241,14 +249,14 @@ def build_client_update(
     for layer in layers:
       layer.start(num_steps)
     report = collections.OrderedDict()
-    if reports_loss:
-      report['received_loss'] = received_loss(
+    if reported_loss == RECEIVED_LOSS:  # Python values.
+      report[RECEIVED_LOSS] = received_loss(
           weights, client, seeds.fold_in(client_seed, client_data.REPORT)
       )
     model.reset_metrics()
 
     def take_step(step, state, batch):
-      optimizer_state, num_trained = state
+      optimizer_state, num_trained, loss = state
       for layer in layers:
         layer.advance(step)
       gradients, output = local_gradients(
@@ -261,14 +269,22 @@ def build_client_update(
       )
       for variable, value in zip(local_variables, updated):
         variable.assign(value)
-      return optimizer_state, num_trained + output.num_examples
+      if reported_loss == TRAINING_LOSS:  # Python values.
+        loss += total_loss(output)
+      return optimizer_state, num_trained + output.num_examples, loss
 
     optimizer_state = optimizer.initialize(
         tuple(tf.TensorSpec(v.shape, v.dtype) for v in local_variables)
     )
-    _, num_trained = client.train(
-        take_step, (optimizer_state, tf.constant(0)), client_seed
+    _, num_trained, loss = client.train(
+        take_step,
+        (optimizer_state, tf.constant(0), tf.constant(0.0)),
+        client_seed,
     )
+    if reported_loss == TRAINING_LOSS:  # Python values.
+      report[TRAINING_LOSS] = tf.math.divide_no_nan(
+          loss, tf.cast(num_trained, tf.float32)
+      )
     num_examples = client.num_examples(num_trained)
 
     upload_seed = seeds.fold_in(client_seed, client_data.UPLOAD)
@@ -397,7 +413,7 @@ def build_client_work(
     seed: int,
     received_type: Optional[tff.Type] = None,
     weighting: str = 'examples',
-    reports_loss: bool = False,
+    reported_loss: Optional[str] = None,
 ) -> Union[tff.learning.templates.ClientWorkProcess, StatefulClientWork]:
   """Builds the client work of all processes in this package.
 
@@ -424,15 +440,14 @@ def build_client_work(
       the model's weights.
     weighting: How much a client counts: `'examples'`, as much as it has of
       them, or `'uniform'`, as much as any other.
-    reports_loss: Whether an update holds the loss at what the client has
-      received, see `build_client_update`. This takes one more forward pass over
-      the client's data.
+    reported_loss: A loss that an update holds, `'training_loss'` or
+      `'received_loss'`, see `build_client_update`. The second takes one more
+      forward pass over the client's data.
 
   Returns:
     A `tff.learning.templates.ClientWorkProcess`, or a `StatefulClientWork` if
     the layers have states. Its client results hold the update
-    `<trainable=..., non_trainable=...>`, with `reports_loss` also
-    `received_loss=...`.
+    `<trainable=..., non_trainable=...>` and the reported loss, if any.
 
   Raises:
     ValueError: If `local_training` does not fit the form of the data.
@@ -482,7 +497,7 @@ def build_client_work(
         build_weight_layers(),
         local_training,
         seed,
-        reports_loss,
+        reported_loss,
         is_updated,
     )
     data = dataset.get_single_element() if is_stored else dataset

@@ -17,6 +17,7 @@ from tff_binary import parameters
 from tff_binary import wire
 from tff_binary.layers import weight_layer
 from tff_binary.learning import finalizers
+from tff_binary.learning import local_training
 
 BuildDistributor = Callable[
     [distributors.ModelTensors], tff.learning.templates.DistributionProcess
@@ -34,7 +35,8 @@ class Method:
   """What a method is, apart from how a user runs it. The defaults are FedAvg.
 
   What clients train: `build_weight_layer`, `prepare_model`. How the result
-  becomes bytes: `codec`, `compress_last`, `level_schedule`, `levels_by_weight`.
+  becomes bytes: `codec`, `compress_last`, `level_schedule`, `levels_by_weight`,
+  `level_phases`.
   What the server makes of it: `weighting`, `build_finalizer`,
   `inference_kernel`. What it sends: `build_distributor`.
 
@@ -52,6 +54,11 @@ class Method:
       loss; for a `QSGDCodec` alone. By default the codec says it.
     levels_by_weight: Whether these depend on the client's weight, too; with a
       `level_schedule` alone.
+    level_phases: When the server learns what decides on the levels: 1 for in
+      the round before, from the clients' training loss; 2 for in the same
+      round, from the loss of the model that they have received, which takes
+      another pass over their data and a round trip. All of TFF's engines run
+      the first, see `aggregators.LossFeedbackFactory`.
     build_distributor: A function from the model's tensors to the distributor
       of a method that sends something else than the weights, and so takes no
       `downlink_bits`.
@@ -71,6 +78,7 @@ class Method:
   weighting: str = 'examples'
   level_schedule: Optional[aggregators.LevelSchedule] = None
   levels_by_weight: bool = False
+  level_phases: int = 1
   build_distributor: Optional[BuildDistributor] = None
   build_finalizer: BuildFinalizer = finalizers.build_model_update_finalizer
   inference_kernel: Optional[Callable[[tf.Tensor], tf.Tensor]] = None
@@ -83,6 +91,15 @@ class Method:
       raise ValueError(
           'levels_by_weight=True needs a level_schedule, got None.'
       )
+
+  @property
+  def reported_loss(self) -> Optional[str]:
+    """The loss that clients send with their updates, if the method needs one."""
+    if self.level_schedule is None:
+      return None
+    if self.level_phases == 1:  # Python values.
+      return local_training.TRAINING_LOSS
+    return local_training.RECEIVED_LOSS
 
   @property
   def takes_downlink_bits(self) -> bool:

@@ -132,7 +132,7 @@ def build_learning_process(
       seed,
       distributor.next.type_signature.result.result.member,
       method.weighting,
-      reports_loss=method.level_schedule is not None,
+      method.reported_loss,
   )
   has_state = isinstance(client_work, local_training_lib.StatefulClientWork)
   output_type = client_work.next.type_signature.result
@@ -238,9 +238,12 @@ def _aggregation_factory(method, packed, wrap_aggregator, seed):
       packed,
       method.levels_by_weight,
       seed,
+      method.level_phases,
   )
   update = aggregators.ModelUpdateFactory(wrap_aggregator(mean), non_trainable)
-  return aggregators.LossFeedbackFactory(update, mean.with_loss)
+  return aggregators.LossFeedbackFactory(
+      update, mean.with_loss, method.reported_loss, method.level_phases
+  )
 
 
 def _packed_tensors(update_type, compressed):

@@ -218,7 +218,7 @@ class FullPrecisionTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(metrics['loss'], [sum(losses), 30.0], rtol=1e-5)
 
 
-class ReceivedLossTest(tf.test.TestCase, parameterized.TestCase):
+class ReportedLossTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(None, _Binarization)
   def test_is_the_loss_before_training_and_changes_nothing_else(self, layer):
@@ -228,9 +228,9 @@ class ReceivedLossTest(tf.test.TestCase, parameterized.TestCase):
             build_weight_layer=layer,
             local_epochs=2,
             batch_size=4,
-            reports_loss=reports_loss,
+            reported_loss=reported_loss,
         )
-        for reports_loss in (True, False)
+        for reported_loss in ('received_loss', None)
     )
     model = tiny.batch_norm_model()
     loss_fn = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -248,11 +248,32 @@ class ReceivedLossTest(tf.test.TestCase, parameterized.TestCase):
         plain.train(tiny.client(10)),
     )
 
-  @parameterized.parameters((0, 0), (8, 1))
-  def test_is_zero_for_a_client_that_cannot_be_used(self, n, num_nan):
-    client = tiny.EagerClient(reports_loss=True)
+  def test_training_loss_is_that_of_the_metrics(self):
+    client, plain = (
+        tiny.EagerClient(
+            local_epochs=2, batch_size=4, reported_loss=reported_loss
+        )
+        for reported_loss in ('training_loss', None)
+    )
+    update, weight, metrics = client.train(tiny.client(10))
+    total, num_examples = metrics['loss']
+    self.assertAllClose(
+        update.pop('training_loss'), total / num_examples, rtol=1e-5
+    )
+    tf.nest.map_structure(
+        self.assertAllEqual,
+        (update, weight, metrics),
+        plain.train(tiny.client(10)),
+    )
+
+  @parameterized.product(
+      name=('received_loss', 'training_loss'), case=((0, 0), (8, 1))
+  )
+  def test_is_zero_for_a_client_that_cannot_be_used(self, name, case):
+    n, num_nan = case
+    client = tiny.EagerClient(reported_loss=name)
     update, weight, metrics = client.train(tiny.client(n, num_nan=num_nan))
-    self.assertEqual(update['received_loss'], 0.0)
+    self.assertEqual(update[name], 0.0)
     self.assertEqual(weight, 0.0)
     self.assertEqual(metrics['non_finite_clients'], num_nan)
 
