@@ -190,7 +190,7 @@ class AdaptiveMeanFactory(tff.aggregators.WeightedAggregationFactory):
         )
       if remembers_weights:
         levels = tf.where(scale > 0.0, levels, told['levels'])
-      parts = message_format.join(value)
+      parts, weight = message_format.join(value, weight)
       seed = seeds.of_values([self._seed, seeds.ENCODING_DRAWS], parts)
       codec = self._codec.with_levels(levels)
       return message_format.encode(parts, seed, codec), weight

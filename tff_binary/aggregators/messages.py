@@ -79,10 +79,24 @@ class MessageFormat:
         if part.is_compressed
     )
 
-  def join(self, value):
-    """Returns the list of the parts of a value, before they are encoded."""
+  def join(self, value, weight):
+    """Makes of a client's value the parts that are encoded.
+
+    No codec can say NaN or infinity, and either would spoil the mean of all. So
+    a client is left out if its value, its weight or their product is not
+    finite: it encodes zeros, and its weight of NaN tells the server to count
+    it.
+
+    Args:
+      value: The client's value.
+      weight: Its weight, a scalar.
+
+    Returns:
+      The list of the parts, all finite, and the weight to send: a float scalar,
+      NaN for a client that is left out.
+    """
     tensors = _flatten(value)
-    return [
+    parts = [
         tensors[part.indices[0]]
         if len(part.indices) == 1
         else tf.concat(
@@ -94,12 +108,20 @@ class MessageFormat:
         )
         for part in self._parts
     ]
+    if not weight.dtype.is_floating:
+      weight = tf.cast(weight, tf.float32)
+    is_finite = tf.reduce_all(
+        [tf.math.is_finite(weight)]
+        + [_is_finite_product(x, weight) for x in parts]
+    )
+    parts = [tf.where(is_finite, x, tf.zeros([], x.dtype)) for x in parts]
+    return parts, tf.where(is_finite, weight, float('nan'))
 
   def encode(self, parts, seed, codec=None):
     """Returns the list of the parts' payloads.
 
     Args:
-      parts: What `join` has returned.
+      parts: Those that `join` has returned.
       seed: An int32 tensor of shape `[2]`.
       codec: The codec of this message's compressed parts, if not the format's
         own, which must be able to decode what it encodes.
@@ -170,6 +192,7 @@ def build_weighted_mean(
         weighted_sum=[tf.zeros(s.shape, s.dtype) for s in message_format.specs],
         weight=tf.zeros(weight_type.shape, weight_type.dtype.type),
         num_clients=tf.constant(0),
+        num_non_finite_clients=tf.constant(0),
         compressed_uplink_bytes=tf.constant(0, tf.int64),
         uplink_bytes=tf.constant(0, tf.int64),
     )
@@ -181,6 +204,9 @@ def build_weighted_mean(
   def accumulate(accumulator, message):
     payloads, weight = message
     payload_bytes, compressed_bytes = message_format.num_bytes(payloads)
+    weight_bytes = num_bytes(weight)
+    is_finite = tf.math.is_finite(weight)
+    weight = tf.where(is_finite, weight, tf.zeros_like(weight))
     return collections.OrderedDict(
         weighted_sum=[
             total + part
@@ -191,11 +217,15 @@ def build_weighted_mean(
         ],
         weight=accumulator['weight'] + weight,
         num_clients=accumulator['num_clients'] + 1,
+        num_non_finite_clients=(
+            accumulator['num_non_finite_clients']
+            + (1 - tf.cast(is_finite, tf.int32))
+        ),
         compressed_uplink_bytes=(
             accumulator['compressed_uplink_bytes'] + compressed_bytes
         ),
         uplink_bytes=(
-            accumulator['uplink_bytes'] + payload_bytes + num_bytes(weight)
+            accumulator['uplink_bytes'] + payload_bytes + weight_bytes
         ),
     )
 
@@ -282,6 +312,12 @@ def _parts(specs, compressed, is_joint):
   first = joint.indices[0]
   rest = parts[first + 1 :]
   return parts[:first] + [joint] + [p for p in rest if not p.is_compressed]
+
+
+def _is_finite_product(x, weight):
+  dtype = codec_lib.wide(x.dtype)
+  product = tf.cast(x, dtype) * tf.cast(weight, dtype)
+  return tf.reduce_all(tf.math.is_finite(product))
 
 
 def _flatten(value):

@@ -23,10 +23,13 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
   `tff.federated_aggregate`. Accumulation decodes one client's payload, applies
   its step sizes and its weight and adds the result. The process returns
   `sum(weight * decode(encode(value))) / sum(weight)` at SERVER, or zeros if the
-  weights sum to zero. Since the result has the type of the value, the factory
-  can be used wherever TFF takes a weighted factory, for example as the
-  `model_aggregator` of `tff.learning.algorithms.build_weighted_fed_avg` or
-  inside `tff.aggregators.clipping_factory` and `zeroing_factory`.
+  weights sum to zero. A client whose value, weight or weighted value is not
+  finite gets weight 0 and is counted.
+
+  Since the result has the type of the value, the factory can be used wherever
+  TFF takes a weighted factory, for example as the `model_aggregator` of
+  `tff.learning.algorithms.build_weighted_fed_avg` or inside
+  `tff.aggregators.clipping_factory` and `zeroing_factory`.
 
   Weights stay outside the payload: `tff.aggregators.MeanFactory` would multiply
   them in before encoding and so leave the grid of a lossless codec.
@@ -34,6 +37,8 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
   The process has no state. Its measurements are
 
   *   `num_clients`: int32, the number of clients that sent an update.
+  *   `num_non_finite_clients`: int32, how many of them got weight 0 because
+      their value, their weight or the product was NaN or infinite.
   *   `num_compressed_params`: int64, the model parameters that one client's
       compressed tensors are about.
   *   `compressed_uplink_bytes`: int64, bytes of the compressed tensors'
@@ -139,8 +144,8 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
     Returns:
       A `tff.Computation` from `<value, weight>` to `<message, off_grid>`. The
       message is what enters `tff.federated_aggregate`: the payloads in the
-      order of `value_type`, and the weight. `off_grid` is an int32, 1 if the
-      codec can't represent the value.
+      order of `value_type`, and the weight, NaN for a client that is not
+      finite. `off_grid` is an int32, 1 if the codec can't represent the value.
     """
     message_format = self._message_format(value_type)
     drop = self._on_off_grid == 'drop'  # Python values.
@@ -150,7 +155,7 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
     @tff.tensorflow.computation(value_type, weight_type)
     @tf.function
     def encode(value, weight):
-      parts = message_format.join(value)
+      parts, weight = message_format.join(value, weight)
       num_off_grid = message_format.num_off_grid(parts)
       off_grid = tf.add_n([tf.constant(0, tf.int64)] + num_off_grid) > 0
       if drop:

@@ -8,6 +8,8 @@ Learnable Binarization", ICML 2024.
 
 import tensorflow as tf
 
+from tff_binary.ops import norms
+
 
 @tf.custom_gradient
 def binarize(x, step_size, noise):
@@ -35,10 +37,10 @@ def binarize(x, step_size, noise):
     A float tensor of shape `s`.
   """
   # Equation 7's floor((x + alpha) / (2 alpha) + zeta) as a comparison. It maps
-  # every entry outside to the nearer end too, as zeta is less than 1.
-  binarized = tf.where(
-      x >= step_size - 2.0 * step_size * noise, step_size, -step_size
-  )
+  # every entry outside to the nearer end too, as zeta is less than 1. Halves,
+  # since twice a step size may be infinite.
+  threshold = 2.0 * (0.5 * step_size - step_size * noise)
+  binarized = tf.where(x >= threshold, step_size, -step_size)
 
   def grad(upstream):
     x_grad = tf.where(tf.abs(x) <= step_size, upstream, 0.0)
@@ -99,8 +101,7 @@ def initial_step_size(update):
   Returns:
     A float scalar.
   """
-  size = tf.cast(tf.size(update), update.dtype)
-  return tf.math.divide_no_nan(tf.reduce_sum(tf.abs(update)), size)
+  return norms.mean_magnitude(update)
 
 
 def max_norm(x):
@@ -115,4 +116,4 @@ def max_norm(x):
   Returns:
     A float scalar.
   """
-  return tf.maximum(tf.reduce_max(tf.abs(x)), 0.0)
+  return norms.max_norm(x)

@@ -133,6 +133,8 @@ class Plateau:
         loss,
         self.smoothing * last_mean + (1.0 - self.smoothing) * loss,
     )
+    # The mean of the largest numbers may be rounded to infinity.
+    mean_loss = tf.clip_by_value(mean_loss, loss.dtype.min, loss.dtype.max)
     mean_losses = tf.concat([state['mean_losses'][1:], [mean_loss]], axis=0)
     levels, rounds = state['levels'], state['rounds_with_levels']
     is_plateau = tf.logical_and(
@@ -187,7 +189,9 @@ def levels_of_weight(scale, weight, max_levels):
     max_levels: An int.
 
   Returns:
-    `scale * weight**(2/3)`, rounded and in `[1, max_levels]`, an int32 scalar.
+    `scale * weight**(2/3)`, rounded and in `[1, max_levels]`, an int32 scalar;
+    1 where that is NaN.
   """
   levels = tf.round(scale * weight ** (2.0 / 3.0))
+  levels = tf.where(tf.math.is_nan(levels), tf.ones_like(levels), levels)
   return tf.cast(tf.clip_by_value(levels, 1.0, max_levels), tf.int32)

@@ -8,6 +8,8 @@ Freezing", IEEE TPDS 2025, equations 1-5.
 
 import tensorflow as tf
 
+from tff_binary.ops import norms
+
 MAX_BITS = 16
 
 
@@ -37,7 +39,7 @@ def max_norm_step_size(x, bits):
   Returns:
     A scalar of `x`'s dtype; NaN or infinite if an entry is.
   """
-  return tf.maximum(tf.reduce_max(tf.abs(x)), 0.0) / 2 ** (bits - 1)
+  return norms.max_norm(x) / 2 ** (bits - 1)
 
 
 def encode(x, step_size, bits, noise):
@@ -88,11 +90,12 @@ def sign_magnitude_step_size(x, bits):
     bits: A Python int >= 2, the width of a code.
 
   Returns:
-    A scalar of `x`'s dtype, 0 if `x` is empty or zero.
+    A scalar of `x`'s dtype, 0 if `x` is empty or zero; NaN or infinite if an
+    entry is.
   """
   # As a product, which graphs and eager code round alike: TensorFlow replaces
   # divisions by constants in graphs.
-  largest = tf.maximum(tf.reduce_max(tf.abs(x)), 0.0)
+  largest = norms.below_overflow(norms.max_norm(x))
   return largest * (1.0 / (2 ** (bits - 1) - 1))
 
 

@@ -7,7 +7,7 @@ import collections
 
 import tensorflow as tf
 
-from tff_binary.ops import binarize
+from tff_binary.ops import norms
 from tff_binary.wire import packing
 
 
@@ -20,6 +20,14 @@ class Codec(abc.ABC):
   A codec that reproduces only some values (its grid) is lossless on those and
   names the others with `num_off_grid`. A codec with a rule for every value
   leaves `num_off_grid` at zero.
+
+  What floats can be: a value of finite entries, however large or small, has a
+  payload of finite numbers and is decoded to finite numbers. Numbers beyond
+  float32 count as its largest, subnormal ones may count as zero, and a norm
+  that exceeds float32 is sent as its largest number. A weight is multiplied so
+  that only what truly exceeds the dtype can become infinite, and nothing NaN.
+  Entries that are NaN or infinite have no code: what they decode to is
+  undefined, but zero with a weight of zero. Aggregators do not encode them.
 
   Attributes:
     is_joint: Whether an aggregator joins all compressed tensors of an update to
@@ -48,8 +56,8 @@ class Codec(abc.ABC):
     Args:
       payload: What `encode` returned.
       spec: The `tf.TensorSpec` of the encoded value.
-      weight: A float scalar. With a weight of zero the result is zero, whatever
-        the payload holds.
+      weight: A finite float scalar. With a weight of zero the result is zero,
+        whatever the payload holds.
 
     Returns:
       A tensor of `spec`'s shape and dtype.
@@ -65,16 +73,47 @@ class Codec(abc.ABC):
     return spec.shape.num_elements()
 
 
+def wide(dtype):
+  """Returns the dtype that values are decoded in, at least float32."""
+  return tf.float64 if dtype.size > 4 else tf.float32
+
+
+def weighted(factor, weight, dtype):
+  """Multiplies what scales a whole tensor by a weight.
+
+  Args:
+    factor: A float scalar.
+    weight: A float scalar.
+    dtype: The dtype of the value that is decoded.
+
+  Returns:
+    `weight * factor`, a scalar of dtype `wide(dtype)`: its largest number where
+    the product exceeds it, so that its product with 0 is 0, and zero with a
+    weight of zero.
+  """
+  product = tf.math.multiply_no_nan(
+      tf.cast(factor, tf.float64), tf.cast(weight, tf.float64)
+  )
+  return tf.saturate_cast(product, wide(dtype))
+
+
+def restored(entries, spec):
+  """Returns decoded entries in the shape and dtype of `spec`."""
+  return tf.reshape(tf.saturate_cast(entries, spec.dtype), spec.shape)
+
+
 class Float32Codec(Codec):
   """Sends a tensor as it is, 32 bits an entry."""
 
   def encode(self, value, seed=None):
-    return collections.OrderedDict(values=tf.cast(value, tf.float32))
+    return collections.OrderedDict(values=tf.saturate_cast(value, tf.float32))
 
   def decode(self, payload, spec, weight=1.0):
-    weight = tf.cast(weight, spec.dtype)
-    values = tf.cast(payload['values'], spec.dtype)
-    return tf.math.multiply_no_nan(values, weight)
+    dtype = wide(spec.dtype)
+    values = tf.math.multiply_no_nan(
+        tf.cast(payload['values'], dtype), tf.cast(weight, dtype)
+    )
+    return restored(values, spec)
 
 
 class BinaryCodec(Codec):
@@ -86,22 +125,21 @@ class BinaryCodec(Codec):
   """
 
   def encode(self, value, seed=None):
-    value = tf.cast(value, tf.float32)
+    value = tf.saturate_cast(value, tf.float32)
     # -0.0 >= 0 holds, so both zeros have the sign +1.
     positive = tf.reshape(value >= 0.0, [-1])
     return collections.OrderedDict(
-        bits=packing.pack_signs(positive), step_size=binarize.max_norm(value)
+        bits=packing.pack_signs(positive), step_size=norms.max_norm(value)
     )
 
   def decode(self, payload, spec, weight=1.0):
-    step_size = tf.math.multiply_no_nan(
-        tf.cast(payload['step_size'], spec.dtype), tf.cast(weight, spec.dtype)
-    )
     entries = packing.unpack_signs(
-        payload['bits'], spec.shape.num_elements(), step_size
+        payload['bits'],
+        spec.shape.num_elements(),
+        weighted(payload['step_size'], weight, spec.dtype),
     )
-    return tf.reshape(entries, spec.shape)
+    return restored(entries, spec)
 
   def num_off_grid(self, value):
-    off_grid = tf.not_equal(tf.abs(value), binarize.max_norm(value))
+    off_grid = tf.not_equal(tf.abs(value), norms.max_norm(value))
     return tf.math.count_nonzero(off_grid)

@@ -8,7 +8,7 @@ import numbers
 
 import tensorflow as tf
 
-from tff_binary.ops import binarize
+from tff_binary.ops import norms
 from tff_binary.ops import rounding
 from tff_binary.ops import seeds
 from tff_binary.wire import bit_packing
@@ -62,7 +62,7 @@ class QSGDCodec(codec.Codec):
     if coding not in ('fixed', 'elias'):
       raise ValueError(f"coding must be 'fixed' or 'elias', got {coding!r}.")
     self._levels = int(levels)
-    self._norm = tf.norm if norm == 'l2' else binarize.max_norm
+    self._norm = norms.two_norm if norm == 'l2' else norms.max_norm
     self._is_elias = coding == 'elias'
     self.is_joint = is_joint
 
@@ -80,10 +80,10 @@ class QSGDCodec(codec.Codec):
     return other
 
   def encode(self, value, seed=None):
-    value = tf.reshape(tf.cast(value, tf.float32), [-1])
+    value = tf.reshape(tf.saturate_cast(value, tf.float32), [-1])
     levels = tf.convert_to_tensor(self._levels, tf.int32)
     largest = tf.cast(levels, tf.float32)
-    norm = self._norm(value)
+    norm = norms.below_overflow(self._norm(value))
     magnitudes = rounding.stochastic_magnitude(
         value, norm / largest, largest, seeds.uniform(value.shape, seed)
     )
@@ -102,20 +102,19 @@ class QSGDCodec(codec.Codec):
   def decode(self, payload, spec, weight=1.0):
     levels = tf.cast(payload['levels'], tf.int32)
     length = spec.shape.num_elements()
-    norm = tf.math.multiply_no_nan(
-        tf.cast(payload['norm'], spec.dtype), tf.cast(weight, spec.dtype)
+    step_size = codec.weighted(
+        payload['norm'] / tf.cast(levels, tf.float32), weight, spec.dtype
     )
-    step_size = norm / tf.cast(levels, spec.dtype)
     if self._is_elias:
       signed = elias.decode(payload['stream'], payload['num_nonzero'], length)
-      entries = step_size * tf.cast(signed, spec.dtype)
+      entries = step_size * tf.cast(signed, step_size.dtype)
     else:
       bits = _num_bits(levels)
       codes = bit_packing.unpack_codes_of_any_width(
           payload['codes'], length, bits
       )
       entries = rounding.decode_sign_magnitude(codes, step_size, bits)
-    return tf.reshape(entries, spec.shape)
+    return codec.restored(entries, spec)
 
 
 def _num_bits(levels):

@@ -7,12 +7,14 @@ import numbers
 
 import tensorflow as tf
 
+from tff_binary.ops import norms
 from tff_binary.ops import rounding
 from tff_binary.ops import seeds
 from tff_binary.wire import bit_packing
 from tff_binary.wire import codec
 
 _MAX_BITS = 8
+_MAX_RESOLUTION = 1e38
 
 
 class QuantizedCodec(codec.Codec):
@@ -56,10 +58,11 @@ class QuantizedCodec(codec.Codec):
     self._bits = int(bits)
 
   def encode(self, value, seed=None):
-    value = tf.reshape(tf.cast(value, tf.float32), [-1])
+    value = tf.reshape(tf.saturate_cast(value, tf.float32), [-1])
     noise = seeds.uniform(value.shape, seed)
     if self._is_qsgd:
-      step_size = tf.norm(value) / (2 ** (self._bits - 1) - 1)
+      norm = norms.below_overflow(norms.two_norm(value))
+      step_size = norm / (2 ** (self._bits - 1) - 1)
       round_to_codes = rounding.encode_sign_magnitude
     else:
       step_size = rounding.max_norm_step_size(value, self._bits)
@@ -73,13 +76,11 @@ class QuantizedCodec(codec.Codec):
     codes = bit_packing.unpack_codes(
         payload['codes'], spec.shape.num_elements(), self._bits
     )
-    step_size = tf.math.multiply_no_nan(
-        tf.cast(payload['step_size'], spec.dtype), tf.cast(weight, spec.dtype)
-    )
+    step_size = codec.weighted(payload['step_size'], weight, spec.dtype)
     decode = (
         rounding.decode_sign_magnitude if self._is_qsgd else rounding.decode
     )
-    return tf.reshape(decode(codes, step_size, self._bits), spec.shape)
+    return codec.restored(decode(codes, step_size, self._bits), spec)
 
 
 class RangeCodec(codec.Codec):
@@ -99,30 +100,36 @@ class RangeCodec(codec.Codec):
     """Initializes the codec.
 
     Args:
-      resolution: A positive float, in units of a weight.
+      resolution: A positive float, in units of a weight, at most 1e38.
 
     Raises:
-      ValueError: If `resolution` is not positive and finite.
+      ValueError: If `resolution` is outside its range.
     """
-    if not 0.0 < resolution < float('inf'):
+    # A step of twice the largest resolution is still a float32.
+    if not 0.0 < resolution <= _MAX_RESOLUTION:
       raise ValueError(
-          f'resolution must be a positive float, got {resolution!r}.'
+          'resolution must be a positive float, at most'
+          f' {_MAX_RESOLUTION}, got {resolution!r}.'
       )
     self._resolution = resolution
 
   def encode(self, value, seed=None):
-    value = tf.reshape(tf.cast(value, tf.float32), [-1])
+    value = tf.reshape(tf.saturate_cast(value, tf.float32), [-1])
     # Zero stands in for the entries of an empty tensor.
     extremes = value if value.shape[0] else tf.zeros([1])
-    minimum = tf.reduce_min(extremes)
-    value_range = tf.reduce_max(extremes) - minimum
-    bits = tf.math.ceil(_log2(value_range / self._resolution))
+    # Halves: the range of finite entries may be twice the largest float32.
+    minimum, maximum = (
+        0.5 * norms.below_overflow(reduce(extremes))
+        for reduce in (tf.reduce_min, tf.reduce_max)
+    )
+    value_range = maximum - minimum
+    bits = tf.math.ceil(_log2(value_range / (0.5 * self._resolution)))
     # NaN, of a tensor that is not finite, must not become any integer.
     bits = tf.where(tf.math.is_nan(bits), 1.0, bits)
     bits = tf.cast(tf.clip_by_value(bits, 1.0, rounding.MAX_BITS), tf.int32)
     num_steps = 2.0 ** tf.cast(bits, tf.float32) - 1.0
     step_size = value_range / num_steps
-    levels = tf.math.divide_no_nan(value - minimum, step_size)
+    levels = tf.math.divide_no_nan(0.5 * value - minimum, step_size)
     noise = seeds.uniform(value.shape, seed)
     codes = tf.clip_by_value(
         rounding.stochastic_round(levels, noise), 0.0, num_steps
@@ -132,8 +139,8 @@ class RangeCodec(codec.Codec):
         codes=bit_packing.pack_codes_of_any_width(
             tf.cast(codes, tf.int32), bits
         ),
-        minimum=minimum,
-        step_size=step_size,
+        minimum=2.0 * minimum,
+        step_size=2.0 * step_size,
     )
 
   def decode(self, payload, spec, weight=1.0):
@@ -142,13 +149,15 @@ class RangeCodec(codec.Codec):
         spec.shape.num_elements(),
         tf.cast(payload['bits'], tf.int32),
     )
-    weight = tf.cast(weight, spec.dtype)
+    dtype = codec.wide(spec.dtype)
+    # Halves again. The weight comes last: a minimum that exceeds the dtype with
+    # its weight may belong to an entry near zero.
     minimum, step_size = (
-        tf.math.multiply_no_nan(tf.cast(payload[name], spec.dtype), weight)
-        for name in ('minimum', 'step_size')
+        0.5 * tf.cast(payload[name], dtype) for name in ('minimum', 'step_size')
     )
-    entries = minimum + step_size * tf.cast(codes, spec.dtype)
-    return tf.reshape(entries, spec.shape)
+    entries = minimum + step_size * tf.cast(codes, dtype)
+    entries = tf.math.multiply_no_nan(entries, 2.0 * tf.cast(weight, dtype))
+    return codec.restored(entries, spec)
 
 
 def _log2(x):

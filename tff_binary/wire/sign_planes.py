@@ -53,13 +53,13 @@ class SignPlanesCodec(codec.Codec):
     signs = packing.unpack_signs(
         tf.ensure_shape(tf.reshape(bits, [-1]), [num_planes * num_bytes]),
         num_planes * num_bytes * 8,
-        tf.cast(weight, spec.dtype),
+        codec.weighted(1.0, weight, spec.dtype),
     )
     planes = tf.reshape(signs, [num_planes, num_bytes * 8])[:, :length]
     if self._trim:
       is_sent = tf.range(num_planes)[:, tf.newaxis] < num_sent
       planes = tf.where(is_sent, planes, tf.zeros_like(planes))
-    return tf.reshape(planes, spec.shape)
+    return codec.restored(planes, spec)
 
   def num_off_grid(self, value):
     planes = tf.reshape(value, [value.shape[0], value.shape[1:].num_elements()])

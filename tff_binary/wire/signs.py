@@ -6,7 +6,7 @@ import collections
 
 import tensorflow as tf
 
-from tff_binary.ops import binarize
+from tff_binary.ops import norms
 from tff_binary.ops import seeds
 from tff_binary.ops import signs
 from tff_binary.wire import codec
@@ -14,7 +14,7 @@ from tff_binary.wire import packing
 
 
 def _is_positive(value):
-  return isinstance(value, (int, float)) and 0.0 < value < float('inf')
+  return isinstance(value, (int, float)) and 0.0 < value <= tf.float32.max
 
 
 class SignCodec(codec.Codec):
@@ -49,24 +49,24 @@ class SignCodec(codec.Codec):
     return value >= 0.0  # -0.0 >= 0 holds.
 
   def encode(self, value, seed=None):
-    value = tf.cast(value, tf.float32)
+    value = tf.saturate_cast(value, tf.float32)
     positive = self._sign_is_positive(value, seed)
     payload = collections.OrderedDict(
         bits=packing.pack_signs(tf.reshape(positive, [-1]))
     )
     if self._sends_step_size:
-      payload['step_size'] = binarize.initial_step_size(value)
+      payload['step_size'] = norms.mean_magnitude(value)
     return payload
 
   def decode(self, payload, spec, weight=1.0):
     step_size = payload.get('step_size', self._step_size)
-    step_size = tf.math.multiply_no_nan(
-        tf.cast(step_size, spec.dtype), tf.cast(weight, spec.dtype)
-    )
+    step_size = tf.cast(step_size, codec.wide(spec.dtype))
     entries = packing.unpack_signs(
-        payload['bits'], spec.shape.num_elements(), step_size
+        payload['bits'],
+        spec.shape.num_elements(),
+        codec.weighted(step_size, weight, spec.dtype),
     )
-    return tf.reshape(entries, spec.shape)
+    return codec.restored(entries, spec)
 
 
 class NoisySignCodec(SignCodec):
@@ -129,8 +129,7 @@ class StochasticSignCodec(SignCodec):
     if bound not in ('max_norm', '2_norm'):
       raise ValueError(f"bound must be 'max_norm' or '2_norm', got {bound!r}.")
     super().__init__(step_size)
-    norms = {'max_norm': binarize.max_norm, '2_norm': tf.norm}
-    self._norm = norms[bound]
+    self._norm = norms.max_norm if bound == 'max_norm' else norms.two_norm
 
   def _sign_is_positive(self, value, seed):
     noise = seeds.uniform(value.shape, seed)

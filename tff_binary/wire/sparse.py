@@ -65,7 +65,7 @@ class SparseCodec(codec.Codec):
     self._remainder_bits = _num_remainder_bits(ratio)
 
   def encode(self, value, seed=None):
-    value = tf.reshape(tf.cast(value, tf.float32), [-1])
+    value = tf.reshape(tf.saturate_cast(value, tf.float32), [-1])
     k = sparsity.num_largest(self._ratio, value.shape[0])
     positions = sparsity.positions_of_largest(value, k)
     previous = tf.concat([[-1], positions[:-1]], axis=0)
@@ -107,9 +107,10 @@ class SparseCodec(codec.Codec):
       gaps += bit_packing.unpack_codes(
           payload['remainders'], k, self._remainder_bits
       )
+    dtype = codec.wide(spec.dtype)
     values = tf.math.multiply_no_nan(
-        tf.cast(payload['values'], spec.dtype), tf.cast(weight, spec.dtype)
+        tf.cast(payload['values'], dtype), tf.cast(weight, dtype)
     )
     positions = tf.cumsum(gaps + 1) - 1
     entries = tf.scatter_nd(positions[:, tf.newaxis], values, [size])
-    return tf.reshape(entries, spec.shape)
+    return codec.restored(entries, spec)

@@ -128,6 +128,13 @@ class AdaptiveMeanFactoryTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllLess(np.abs(output.result[i] - updates[0][i]), step)
     self.assertAllEqual(output.result[1], updates[0][1])
     self.assertEqual(output.measurements['num_compressed_params'], 120)
+    # A client that is not finite changes nothing but its count.
+    bad = _updates(1)[0]
+    bad[2][1, 3] = np.nan
+    again = process.next(process.initialize(), updates + [bad], [2.0, 9.0])
+    for x, y in zip(again.result, output.result):
+      self.assertAllEqual(x, y)
+    self.assertEqual(again.measurements['num_non_finite_clients'], 1)
     if coding == 'fixed':
       self.assertEqual(
           output.measurements['compressed_uplink_bytes'], _HEADER + 120 * 4 / 8

@@ -105,6 +105,7 @@ class ExecutionTest(tf.test.TestCase, parameterized.TestCase):
         output.measurements,
         collections.OrderedDict(
             num_clients=3,
+            num_non_finite_clients=0,
             compressed_uplink_bytes=3 * (2 + 4 + 1 + 4),
             uplink_bytes=3 * (2 + 4 + 1 + 4 + 20 + 4),
             num_compressed_params=17,
@@ -140,17 +141,70 @@ class ExecutionTest(tf.test.TestCase, parameterized.TestCase):
     ):
       process.next(process.initialize(), updates, [1.0, 1.0])
 
-  @parameterized.parameters(0.125, np.nan, np.inf)
-  def test_off_grid_client_is_dropped_and_counted(self, value):
+  def test_off_grid_client_is_dropped_and_counted(self):
     process = aggregators.PackedMeanFactory(
         wire.BinaryCodec(), on_off_grid='drop'
     ).create(_TYPE, _FLOAT)
     updates = [_update(0.5, 1), _update(0.5, 2)]
-    updates[1]['kernel'][0, 0] = value
-    output = process.next(process.initialize(), updates, [1.0, 7.0])
+    updates[1]['kernel'][0, 0] = 0.125
+    updates.append(_update(0.5, 3))
+    updates[2]['kernel'][0, 0] = np.nan
+    output = process.next(process.initialize(), updates, [1.0, 7.0, 7.0])
     self.assertAllClose(output.result, updates[0])
     self.assertEqual(output.measurements['num_dropped_clients'], 1)
-    self.assertEqual(output.measurements['num_clients'], 2)
+    self.assertEqual(output.measurements['num_non_finite_clients'], 1)
+    self.assertEqual(output.measurements['num_clients'], 3)
+
+  @parameterized.named_parameters(
+      ('binary', wire.BinaryCodec()),
+      ('qsgd', wire.QSGDCodec(7)),
+      ('range', wire.RangeCodec()),
+      ('fixed_sign', wire.SignCodec(0.1)),
+      ('stochastic_sign', wire.StochasticSignCodec(0.1)),
+  )
+  def test_client_that_is_not_finite_is_left_out_and_counted(self, codec):
+    value_type = tff.to_type(
+        [(np.float32, [2, 4]), (np.float32, [3]), (np.float64, [2, 1])]
+    )
+    process = aggregators.PackedMeanFactory(codec).create(value_type, _FLOAT)
+
+    def update(**changes):
+      value = [np.full([2, 4], 0.5), np.ones([3]), -np.ones([2, 1])]
+      for position, entry in changes.items():
+        value[int(position[1:])].flat[0] = entry
+      return [x.astype(t.dtype.type) for x, t in zip(value, value_type)]
+
+    good = [update(), update(_1=-3.0)]
+    expected = process.next(process.initialize(), good, [1.0, 3.0])
+    bad = [
+        (update(_0=np.nan), 2.0),
+        (update(_0=-np.inf), 0.0),
+        (update(_1=np.inf), 2.0),
+        (update(_2=np.nan), 2.0),
+        (update(), np.nan),
+        (update(), np.inf),
+        # What is sent is finite, but not what it would add to the sum.
+        (update(_1=1e38), 600.0),
+    ]
+    output = process.next(
+        process.initialize(),
+        [good[0], *(value for value, _ in bad), good[1]],
+        [1.0, *(weight for _, weight in bad), 3.0],
+    )
+    self.assertAllEqual(output.result[0], expected.result[0])
+    self.assertAllEqual(output.result[1], expected.result[1])
+    self.assertAllEqual(output.result[2], expected.result[2])
+    self.assertEqual(expected.measurements['num_non_finite_clients'], 0)
+    self.assertEqual(output.measurements['num_non_finite_clients'], len(bad))
+    self.assertEqual(output.measurements['num_clients'], len(bad) + 2)
+
+  def test_weights_may_be_integers(self):
+    process = aggregators.PackedMeanFactory(wire.BinaryCodec()).create(
+        tff.TensorType(np.float32, [3, 3]), tff.TensorType(np.int32)
+    )
+    updates = [_update(0.5, 1)['kernel'], _update(0.25, 2)['kernel']]
+    output = process.next(process.initialize(), updates, [1, 3])
+    self.assertAllEqual(output.result, (updates[0] + 3.0 * updates[1]) / 4.0)
 
   def test_is_compressed_by_name_and_by_position(self):
     updates = [_update(0.5, 1)]

@@ -102,6 +102,18 @@ class ForwardTest(tf.test.TestCase, parameterized.TestCase):
       self.assertBetween(np.mean(value.numpy() > 0.0), 0.7, 0.8)
 
 
+  @parameterized.parameters(False, True)
+  def test_step_sizes_up_to_the_largest_number(self, jit_compile):
+    compiled = tf.function(binarize.binarize, jit_compile=jit_compile)
+    x = np.array([-1.0, -0.5, 0.0, 0.5, 1.0] * 4, np.float32)
+    zeta = np.repeat(np.array([0.0, 0.3, 0.7, 0.99], np.float32), 5)
+    expected = compiled(x, 1.0, zeta)
+    for step_size in (2.0**-120, 1e20, 2.0**126, np.finfo(np.float32).max):
+      step_size = np.float32(step_size)
+      value = compiled(x * step_size, step_size, zeta)
+      self.assertAllEqual(value / step_size, expected)
+
+
 class GradientTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(tf.float64, tf.float32)

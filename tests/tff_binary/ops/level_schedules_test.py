@@ -129,6 +129,34 @@ class LevelsOfWeightTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(_client_levels(4, [0.0, 0.0]), [1, 1])
     self.assertEqual(_client_levels(4, [0.0, 9.0]), [1, 4])
 
+  def test_weight_that_is_not_finite_gets_levels_that_exist(self):
+    for scale, weight in ((np.nan, 1.0), (2.0, np.nan), (2.0, -1.0)):
+      levels = level_schedules.levels_of_weight(scale, tf.constant(weight), 9)
+      self.assertAllEqual(levels, 1)
+    self.assertAllEqual(
+        level_schedules.levels_of_weight(2.0, tf.constant(np.inf), 9), 9
+    )
+
+
+class ExtremeLossTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.product(
+      schedule=[
+          level_schedules.LossRatio(2, 100),
+          level_schedules.Plateau(2, 100, patience=2, smoothing=0.7),
+          level_schedules.Plateau(2, 100, patience=2, smoothing=0.0),
+      ],
+      first=[0.0, 1e-45, 1.0, np.finfo(np.float32).max],
+  )
+  def test_any_finite_loss_gives_a_finite_state(self, schedule, first):
+    state = schedule.initial_state()
+    losses = [first, np.finfo(np.float32).max, -1.0, 1e-45, first, 0.0]
+    for loss in losses:
+      state = schedule.next(state, tf.constant(loss, tf.float32))
+      for x in state.values():
+        self.assertTrue(np.all(np.isfinite(x)))
+      self.assertBetween(state['levels'], 1, 100)
+
 
 if __name__ == '__main__':
   tf.test.main()

@@ -81,6 +81,15 @@ class SignMagnitudeTest(tf.test.TestCase):
     again = rounding.encode_sign_magnitude(x, step_size, 4, tf.zeros([6]))
     self.assertAllEqual(again, codes)
 
+  def test_largest_numbers_stay_finite(self):
+    largest = np.finfo(np.float32).max
+    x = tf.constant([largest, -largest, 0.0])
+    for bits in range(2, 17):
+      step_size = rounding.sign_magnitude_step_size(x, bits)
+      codes = rounding.encode_sign_magnitude(x, step_size, bits, tf.zeros([3]))
+      decoded = rounding.decode_sign_magnitude(codes, step_size, bits)
+      self.assertAllClose(decoded / largest, [1.0, -1.0, 0.0], rtol=2e-6)
+
 
 if __name__ == '__main__':
   tf.test.main()
