@@ -81,18 +81,32 @@ def of_values(seed, tensors):
   For what has no number of its own: an aggregator does not know which client's
   update it encodes, nor the round.
 
+  Values are compared by FarmHash's 64-bit fingerprint of their bytes, which is
+  the same in all versions of TensorFlow: where a byte is matters, and one of 2^64
+  pairs of different values shares a seed. Shapes are not compared, and both
+  zeros differ.
+
   Args:
     seed: An int32 tensor of shape `[2]`.
-    tensors: A list of float tensors.
+    tensors: A list of one or more tensors of any shape and of float, integer,
+      bool or string dtype.
 
   Returns:
     An int32 tensor of shape `[2]`.
   """
-  sums = [
-      tf.reduce_sum(tf.bitcast(tf.cast(x, tf.float32), tf.int32))
-      for x in tensors
-  ]
-  return fold_in(seed, *sums)
+  fingerprints = [_fingerprint(x) for x in tensors]
+  digest = _fingerprint(tf.concat(fingerprints, axis=0))
+  words = tf.bitcast(tf.reshape(digest, [2, 4]), tf.int32)
+  return fold_in(seed, words[0], words[1])
+
+
+def _fingerprint(x):
+  """Returns the fingerprint of a whole tensor, uint8 of shape `[8]`."""
+  x = tf.convert_to_tensor(x)
+  if x.dtype.is_compatible_with(tf.string):
+    # tf.fingerprint leaves that of no strings undefined.
+    x = tf.strings.to_hash_bucket_fast(x, tf.int64.max)
+  return tf.fingerprint(tf.reshape(x, [1, -1]))[0]
 
 
 def shuffle(value, seed):
