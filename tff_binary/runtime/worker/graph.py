@@ -39,6 +39,8 @@ _ON_CPU = re.compile(
     r'|Optional\w+'
 )
 
+_VARIANT = tf.variant.as_datatype_enum
+
 _suffixes = itertools.count()
 
 
@@ -79,7 +81,7 @@ def prepare(graph_def, feeds, fetches, initialize_op='', keep_tables=False):
   _set_dataset_options(graph_def.node)
   for function in graph_def.library.function:
     _set_dataset_options(function.node_def, ':handle:0')
-  if _replace_dataset_reductions(graph_def):
+  if _replace_dataset_consumers(graph_def):
     # Tracing has put the new functions into the runtime's library.
     _rename_functions(graph_def)
   for node in _all_nodes(graph_def):
@@ -235,11 +237,13 @@ def _set_dataset_options(nodes, output=''):
     node.input[0] = options.name + output
 
 
-def _replace_dataset_reductions(graph_def):
-  """Turns `Dataset.reduce`, TFF's training loop, into a loop of the graph.
+def _replace_dataset_consumers(graph_def):
+  """Lets the graph itself iterate over data sets that one operation consumes.
 
-  `ReduceDataset` exists for the CPU alone, and what it calls runs there too. It
-  also instantiates its function anew in every call.
+  `Dataset.reduce`, TFF's training loop, and `Dataset.get_single_element` exist
+  for the CPU alone, and what `reduce` calls runs there too. They also
+  instantiate the data set's functions in the library that all calls share, and
+  some 50 KB of each instance stay there. An iterator has a library of its own.
 
   Args:
     graph_def: The graph, which is changed.
@@ -249,41 +253,92 @@ def _replace_dataset_reductions(graph_def):
   """
   new_functions = []
   for node in graph_def.node:
-    if node.op == 'ReduceDataset':
-      new_functions.extend(_replace_dataset_reduction(graph_def, node))
+    if node.op in _CONSUMERS:
+      new_functions.extend(_replace_dataset_consumer(graph_def, node))
   for function in graph_def.library.function:
     for node in function.node_def:
-      if node.op == 'ReduceDataset':
-        new_functions.extend(_replace_dataset_reduction(graph_def, node))
+      if node.op in _CONSUMERS:
+        new_functions.extend(_replace_dataset_consumer(graph_def, node))
         _rename_output(function, node.name, 'components', 'output')
   graph_def.library.function.extend(new_functions)
   return bool(new_functions)
 
 
-def _replace_dataset_reduction(graph_def, node):
-  """Turns one `ReduceDataset` node into a call; returns the new functions."""
-  name, functions = _dataset_loop(graph_def, node)
-  state_types = node.attr['Tstate'].list.type[:]
-  argument_types = node.attr['Targuments'].list.type[:]
+def _replace_dataset_consumer(graph_def, node):
+  """Turns a node of `_CONSUMERS` into a call; returns the new functions."""
+  function, input_types, output_types = _CONSUMERS[node.op](graph_def, node)
+  name, functions = _trace(graph_def, function, input_types)
   node.op = 'StatefulPartitionedCall'
   node.attr.clear()
   node.attr['f'].func.name = name
-  node.attr['Tin'].list.type.extend(
-      [tf.variant.as_datatype_enum, *state_types, *argument_types]
-  )
-  node.attr['Tout'].list.type.extend(state_types)
+  node.attr['Tin'].list.type.extend(input_types)
+  node.attr['Tout'].list.type.extend(output_types)
   return functions
 
 
-def _dataset_loop(graph_def, node):
-  """Builds the function (dataset, state, arguments) -> state.
+def _trace(graph_def, function, input_types):
+  """Makes a function that may call those of the graph's library.
+
+  Args:
+    graph_def: The graph.
+    function: A Python function of tensors.
+    input_types: Their data types; all of the shapes are unknown.
+
+  Returns:
+    The function's name, and the `FunctionDef`s to add to the library.
+  """
+  with tf.Graph().as_default() as scratch:
+    tf.graph_util.import_graph_def(
+        tf.compat.v1.GraphDef(library=graph_def.library), name=''
+    )
+    concrete = tf.function(function, autograph=False).get_concrete_function(
+        *[
+            tf.TensorSpec([] if t == _VARIANT else None, t)
+            for t in input_types
+        ]
+    )
+    concrete.add_to_graph(scratch)
+    # Traced functions have names that are theirs alone.
+    known = {f.signature.name for f in graph_def.library.function}
+    new_functions = [
+        f
+        for f in scratch.as_graph_def().library.function
+        if f.signature.name not in known
+    ]
+  return concrete.name.decode(), new_functions
+
+
+def _iterate(dataset, element):
+  """Returns a function that takes the next element of a data set, an optional.
+
+  Args:
+    dataset: The data set's variant.
+    element: A dict of the `output_types` and `output_shapes` of its elements.
+  """
+  iterator = tf.raw_ops.AnonymousIteratorV3(**element)
+  dataset = tf.raw_ops.OptionsDataset(
+      input_dataset=dataset, serialized_options=_dataset_options(), **element
+  )
+  make = tf.raw_ops.MakeIterator(dataset=dataset, iterator=iterator)
+  with tf.control_dependencies([make]):
+    iterator = tf.identity(iterator)
+
+  def next_optional(*after):
+    with tf.control_dependencies(after):
+      return tf.raw_ops.IteratorGetNextAsOptional(iterator=iterator, **element)
+
+  return next_optional
+
+
+def _reduction(graph_def, node):
+  """Returns (dataset, state, arguments) -> state, and its data types.
 
   Args:
     graph_def: The graph whose library holds the reduction function.
     node: A `ReduceDataset` node.
 
   Returns:
-    The function's name, and the `FunctionDef`s to add to the library.
+    A function of tensors, the data types of its arguments and of its results.
   """
   reduction = node.attr['f'].func.name
   signature = next(
@@ -306,25 +361,15 @@ def _dataset_loop(graph_def, node):
   def loop(dataset, *state_and_arguments):
     state = state_and_arguments[: len(state_types)]
     arguments = state_and_arguments[len(state_types) :]
-    iterator = tf.raw_ops.AnonymousIteratorV3(**element)
-    dataset = tf.raw_ops.OptionsDataset(
-        input_dataset=dataset, serialized_options=_dataset_options(), **element
-    )
-    make = tf.raw_ops.MakeIterator(dataset=dataset, iterator=iterator)
-
-    def next_optional():
-      return tf.raw_ops.IteratorGetNextAsOptional(iterator=iterator, **element)
-
-    with tf.control_dependencies([make]):
-      first = next_optional()
+    next_optional = _iterate(dataset, element)
+    first = next_optional()
 
     def body(optional, *state):
       elements = tf.raw_ops.OptionalGetValue(optional=optional, **element)
       state = tf.raw_ops.StatefulPartitionedCall(
           args=[*state, *elements, *arguments], Tout=state_types, f=reduction
       )
-      with tf.control_dependencies(state):
-        return (next_optional(), *state)
+      return (next_optional(*state), *state)
 
     _, *state = tf.while_loop(
         lambda optional, *_: tf.raw_ops.OptionalHasValue(optional=optional),
@@ -337,23 +382,41 @@ def _dataset_loop(graph_def, node):
     )
     return state
 
-  with tf.Graph().as_default() as scratch:
-    tf.graph_util.import_graph_def(
-        tf.compat.v1.GraphDef(library=graph_def.library), name=''
+  return loop, [_VARIANT, *state_types, *argument_types], state_types
+
+
+def _single_element(unused_graph_def, node):
+  """Returns dataset -> elements, and its data types; see `_reduction`."""
+  types = node.attr['output_types'].list.type[:]
+  element = dict(
+      output_types=types,
+      output_shapes=[
+          tf.TensorShape(shape)
+          for shape in node.attr['output_shapes'].list.shape
+      ],
+  )
+
+  def take(dataset):
+    next_optional = _iterate(dataset, element)
+    first = next_optional()
+    second = next_optional(first)
+    has_one, has_two = (
+        tf.raw_ops.OptionalHasValue(optional=optional)
+        for optional in (first, second)
     )
-    function = tf.function(loop, autograph=False).get_concrete_function(
-        tf.TensorSpec([], tf.variant),
-        *[tf.TensorSpec(None, t) for t in [*state_types, *argument_types]],
-    )
-    function.add_to_graph(scratch)
-    # Traced functions have names that are theirs alone.
-    known = {f.signature.name for f in graph_def.library.function}
-    new_functions = [
-        f
-        for f in scratch.as_graph_def().library.function
-        if f.signature.name not in known
-    ]
-  return function.name.decode(), new_functions
+    with tf.control_dependencies([
+        tf.debugging.Assert(has_one, ['Dataset was empty.']),
+        tf.debugging.Assert(~has_two, ['Dataset had more than one element.']),
+    ]):
+      return tf.raw_ops.OptionalGetValue(optional=first, **element)
+
+  return take, [_VARIANT], types
+
+
+_CONSUMERS = {
+    'DatasetToSingleElement': _single_element,
+    'ReduceDataset': _reduction,
+}
 
 
 def _rename_output(function, node_name, old, new):
