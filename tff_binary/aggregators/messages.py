@@ -65,12 +65,25 @@ class MessageFormat:
       TypeError: If `value_type` holds anything but float tensors of static
         shape.
       ValueError: If `is_compressed` is a sequence of another length than the
-        value has tensors.
+        value has tensors, or if it leaves nothing to compress. With
+        `Float32Codec`, which compresses nothing anyway, it may.
     """
     self._value_type = value_type
     self._codec = codec
     self._tensor_specs = _tensor_specs(value_type)
     compressed = _compressed_tensors(is_compressed, self._tensor_specs)
+    if not any(compressed) and not isinstance(codec, codec_lib.Float32Codec):
+      shapes = ', '.join(
+          f'{spec.name} {tuple(spec.shape)}' for spec in self._tensor_specs
+      )
+      raise ValueError(
+          f'{type(codec).__name__} has nothing to compress: is_compressed must'
+          f' hold for one tensor of the value at least, which has {shapes}. By'
+          ' default it holds for those of rank 2 and more; concat_factory'
+          ' around this factory makes one vector of all. Pass for example'
+          ' is_compressed=lambda spec: True, or Float32Codec() for an'
+          ' aggregation without compression.'
+      )
     self._parts = _parts(self._tensor_specs, compressed, codec.is_joint)
     self.specs = [part.spec for part in self._parts]
     self.num_compressed_params = sum(

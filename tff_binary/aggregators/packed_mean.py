@@ -67,7 +67,8 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
         float32.
       is_compressed: Which tensors are compressed: a predicate on a
         `tf.TensorSpec` whose name is the tensor's path in the value, or one
-        bool for each tensor in the order of the value's type.
+        bool for each tensor in the order of the value's type. Unless the codec
+        is `Float32Codec` there must be one.
       on_off_grid: What happens to a client with values that a lossless codec
         can't represent. `'raise'` fails the round with an error that names the
         tensor; `'drop'` gives the client weight 0 and counts it.
@@ -105,7 +106,7 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
       TypeError: If `value_type` holds anything but float tensors of static
         shape.
       ValueError: If `is_compressed` is a sequence of another length than the
-        value has tensors.
+        value has tensors, or holds for none of them.
     """
     encode = self.create_encode(value_type, weight_type)
     weighted_mean = messages.build_weighted_mean(

@@ -3,6 +3,7 @@
 """Tests for packed_mean."""
 
 import collections
+import warnings
 
 from absl.testing import parameterized
 import numpy as np
@@ -85,6 +86,57 @@ class ComputationTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, '3 tensors of the value, got 2'):
       aggregators.PackedMeanFactory(
           wire.BinaryCodec(), is_compressed=[True, False]
+      ).create(_TYPE, _FLOAT)
+
+
+  @parameterized.named_parameters(
+      (
+          'packed',
+          lambda **kwargs: aggregators.PackedMeanFactory(
+              wire.BinaryCodec(), **kwargs
+          ),
+      ),
+      (
+          'adaptive',
+          lambda **kwargs: aggregators.AdaptiveMeanFactory(
+              wire.QSGDCodec(), aggregators.LossRatio(), **kwargs
+          ),
+      ),
+      (
+          'joint',
+          lambda **kwargs: aggregators.PackedMeanFactory(
+              wire.QSGDCodec(is_joint=True), **kwargs
+          ),
+      ),
+  )
+  def test_refuses_a_value_without_compressed_tensors(self, build):
+    nothing = r'Codec has nothing to compress: .*{}\. .*is_compressed=lambda'
+    vectors = tff.to_type([(np.float32, [5]), (np.float32, [4])])
+    kernels = tff.to_type([(np.float32, [5, 4])])
+    for kwargs, value_type, shapes in (
+        ({}, vectors, r'\[0\] \(5,\), \[1\] \(4,\)'),
+        ({'is_compressed': [False, False]}, vectors, r'\[1\] \(4,\)'),
+        ({'is_compressed': lambda spec: False}, kernels, r'\[0\] \(5, 4\)'),
+    ):
+      with self.assertRaisesRegex(ValueError, nothing.format(shapes)):
+        build(**kwargs).create(value_type, _FLOAT)
+    # Where TFF joins all tensors to a vector, the user says what that means.
+    joined = tff.aggregators.concat_factory(build())
+    with self.assertRaisesRegex(ValueError, nothing.format(r'\(20,\)')):
+      joined.create(kernels, _FLOAT)
+    joined = tff.aggregators.concat_factory(
+        build(is_compressed=lambda spec: True)
+    )
+    self.assertEqual(
+        joined.create(kernels, _FLOAT).next.type_signature.result.result.member,
+        kernels,
+    )
+
+  def test_float32_needs_no_compressed_tensors(self):
+    with warnings.catch_warnings():
+      warnings.simplefilter('error', UserWarning)
+      aggregators.PackedMeanFactory(
+          wire.Float32Codec(), is_compressed=lambda spec: False
       ).create(_TYPE, _FLOAT)
 
 
