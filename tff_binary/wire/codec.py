@@ -10,6 +10,9 @@ import tensorflow as tf
 from tff_binary.ops import norms
 from tff_binary.wire import packing
 
+# The version of FORMAT.md, which says when it changes.
+FORMAT_VERSION = 1
+
 
 class Codec(abc.ABC):
   """Encodes one float tensor as a payload and decodes it.
