@@ -31,6 +31,7 @@ _EXTRAS = {
     # Everything that the federated algorithms and the round loop import.
     'tff': [
         'absl-py',  # Logging; the flags of the launchers.
+        'dm-tree',  # Nested structures, TFF's own package for them.
         'grpcio',  # The channel to the worker process.
         'portpicker',  # A free port for the worker process.
         'scikit-learn',  # The digits that it carries: the default task.

@@ -13,6 +13,7 @@ import tempfile
 from absl import app
 from absl import flags
 
+from tff_binary import files
 from tff_binary.programs import logs
 from tff_binary.programs import run_folder
 from tff_binary.runtime import errors
@@ -27,8 +28,8 @@ def run(main):
   """Parses the flags and calls `main(argv)`, as `absl.app.run` would.
 
   What the user can mend is answered by one line instead of a traceback: exit
-  status 2 for a command line that cannot be right, 1 for a folder or a worker
-  that cannot be used. Ctrl-C and SIGTERM end the process in order, with 130 and
+  status 2 for a command line that cannot be right, 1 for a folder, a file or a
+  worker that cannot be used or an output that cannot be written. Ctrl-C and SIGTERM end the process in order, with 130 and
   143.
 
   Args:
@@ -36,13 +37,30 @@ def run(main):
   """
   # Not absl.app.run: in a main that it calls, importing TensorFlow 2.14 makes
   # an eager context too early, and functional Keras models cannot be built.
+  _open_standard_streams()
   app.define_help_flags()
   memory.keep_freed_memory()
   try:
-    _guard(main, _parse_flags(sys.argv))
+    _guard(main)
   finally:
     # Spares Python a last search for garbage among the traced graphs: seconds.
     gc.freeze()
+
+
+def _open_standard_streams():
+  """Opens what the caller has closed (`2>&-`), so that no file takes its place.
+
+  Native code writes to the descriptors whatever they are.
+  """
+  for descriptor in range(3):
+    try:
+      os.fstat(descriptor)
+    except OSError:
+      os.open(os.devnull, os.O_RDWR)  # Takes the lowest that is free.
+  for name in ('stdout', 'stderr'):
+    if getattr(sys, name) is None:
+      stream = open(os.devnull, 'w')  # pylint: disable=consider-using-with
+      setattr(sys, name, stream)
 
 
 def _parse_flags(argv):
@@ -53,6 +71,7 @@ def _parse_flags(argv):
   except flags.Error as e:
     _exit(e, 2)
   except SystemExit:  # After --help; absl takes that for a failure.
+    sys.stdout.flush()
     sys.exit()
 
 
@@ -65,18 +84,39 @@ def _with_allowed_values(message):
   return f'{message}; it must be {allowed}'
 
 
-def _guard(main, argv):
+def _guard(main):
   signal.signal(signal.SIGTERM, _raise_terminated)
   try:
-    main(argv)
+    main(_parse_flags(sys.argv))
+    # What cannot be written is to be known while there is an answer to it.
+    sys.stdout.flush()
   except UsageError as e:
     _exit(e, 2)
-  except (run_folder.RunFolderError, errors.WorkerError) as e:
+  except (
+      run_folder.RunFolderError, files.DamagedFileError, errors.WorkerError
+  ) as e:
     _exit(e, 1)
+  except OSError as e:
+    if not _is_output_lost():
+      raise
+    _exit(f'cannot write to standard output: {e.strerror}', 1)
   except _Terminated:
     sys.exit(128 + signal.SIGTERM)
   except KeyboardInterrupt:
     sys.exit(128 + signal.SIGINT)
+
+
+def _is_output_lost():
+  """Returns whether standard output cannot be written; discards it if so."""
+  try:
+    sys.stdout.flush()
+  except OSError:
+    # What is left would be tried, and reported, once more at the end.
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
+    return True
+  return False
 
 
 class _Terminated(KeyboardInterrupt):

@@ -18,11 +18,10 @@ with --table_only.
 
 import concurrent.futures
 import contextlib
-import csv
 import dataclasses
 import itertools
-import json
 import os
+import pathlib
 import statistics
 import subprocess
 import sys
@@ -32,6 +31,8 @@ from absl import flags
 import tqdm
 
 from launchers import cli
+from tff_binary.programs import metrics
+from tff_binary.programs import run_folder
 
 _OUTPUT_DIR = flags.DEFINE_string(
     'output_dir', 'runs/sweep', 'The folder of the runs.'
@@ -187,29 +188,34 @@ def _row(name, folders):
   """Returns the cells of the finished runs of one setting: their means."""
   results, last_rows, seconds = [], [], []
   for folder in folders:
-    with open(os.path.join(folder, 'result.json')) as file:
-      results.append(json.load(file))
-    with open(os.path.join(folder, 'metrics.csv'), newline='') as file:
-      rows = list(csv.DictReader(file))
+    result = run_folder.RunFolder(folder).read_result()
+    rows = metrics.read_history(pathlib.Path(folder), result['rounds'])
+    results.append(result)
     last_rows.append(rows[-1])
-    seconds.append(statistics.median(float(r['round_seconds']) for r in rows))
+    seconds.append(statistics.median(row['round_seconds'] for row in rows))
+  monitor = metrics.monitored(last_rows)
 
   def mean(key):
     return statistics.fmean(result[key] for result in results)
 
-  def accuracy(key):
-    text = f'{100 * mean(key):.2f}'
+  def of_monitor(which):
+    key = f'{which}_{monitor}'
+    if any(result[key] is None for result in results):
+      return ''  # Never evaluated.
+    scale, digits = (100, 2) if monitor.endswith('accuracy') else (1, 4)
+    text = f'{scale * mean(key):.{digits}f}'
     if len(results) > 1:
-      text += f' ({100 * statistics.stdev(r[key] for r in results):.2f})'
+      deviation = scale * statistics.stdev(r[key] for r in results)
+      text += f' ({deviation:.{digits}f})'
     return text
 
-  zeros = [float(row['sparsity']) for row in last_rows if row.get('sparsity')]
+  zeros = [row['sparsity'] for row in last_rows if row.get('sparsity')]
   return (
       f'{name} ({len(results)})' if len(results) > 1 else name,
       f'{mean("rounds"):g}',
-      accuracy('last_test_accuracy'),
-      accuracy('mean_of_last_5_test_accuracy'),
-      accuracy('best_test_accuracy'),
+      of_monitor('last'),
+      of_monitor('mean_of_last_5'),
+      of_monitor('best'),
       f'{mean("uplink_bits_per_param"):.4f}',
       f'{mean("downlink_bits_per_param"):.4f}',
       f'{mean("uplink_bits_per_param_total"):.4f}',

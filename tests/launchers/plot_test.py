@@ -21,9 +21,11 @@ class PlotTest(absltest.TestCase):
     self.runs = []
     for name in ('a', 'b'):
       (self.path / name).mkdir()
-      metrics.History(self.path / name, 0).append(
+      history = metrics.History()
+      history.append(
           {'round_num': 1, 'uplink_bytes': 1000, 'test_accuracy': 0.5}
       )
+      history.write(self.path / name)
       self.runs.append(str(self.path / name))
 
   def _plot(self, *arguments):

@@ -4,19 +4,20 @@
 
 import collections
 from collections.abc import Mapping
-from typing import Any, Union
+from typing import Any, Optional, Union
 
 
 def round_metrics(
     metrics: Mapping[str, Any],
-) -> collections.OrderedDict[str, Union[int, float]]:
+) -> collections.OrderedDict[str, Optional[Union[int, float]]]:
   """Returns what a round trained and sent.
 
   Bytes are summed over the round's clients. Bits per parameter are averaged
   over the clients and have the number of compressed parameters as denominator:
   `uplink_bits_per_param` counts the bytes of the compressed kernels alone,
   `uplink_bits_per_param_total` everything that is sent; the same two for the
-  downlink. Training metrics are named `train_<metric>`. `sparsity` is the share
+  downlink. Training metrics are named `train_<metric>` and None if no client had
+  a usable example. `sparsity` is the share
   of zeros among the kernel entries of a quantized downlink. `received_loss` and
   `levels` are the clients' loss before training, and the number of levels that
   followed from it, where the aggregator adapts that.
@@ -28,13 +29,16 @@ def round_metrics(
     metrics: The metrics of a process of this package, from one round.
 
   Returns:
-    An `OrderedDict` of Python numbers.
+    An `OrderedDict` of Python numbers and None.
   """
   train = collections.OrderedDict(metrics['client_work']['train'])
   received = _number(train.pop('received_bytes', 0))
   row = collections.OrderedDict()
+  # The mean over no examples is a zero, which was not measured.
+  is_measured = _number(train.get('num_examples', 1)) > 0
   for name in [n for n in train if n not in _COUNTS]:
-    row[f'train_{name}'] = _number(train.pop(name))
+    value = _number(train.pop(name))
+    row[f'train_{name}'] = value if is_measured else None
   num_clients = _find(metrics['aggregator'], 'num_clients', max)
   params = _find(metrics['aggregator'], 'num_compressed_params', max)
   row['num_clients'] = num_clients

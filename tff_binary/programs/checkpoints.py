@@ -1,35 +1,61 @@
 # SPDX-FileCopyrightText: 2026 The tff_binary Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Checkpoints of the server state."""
+"""Checkpoints of the server state.
 
-import asyncio
-import concurrent.futures
-import shutil
+Not by `tff.program.FileProgramStateManager`: it writes SavedModels, which are
+programs that loading runs, does not notice that one is damaged, and takes the
+name of its folder for a pattern.
+"""
 
-import tensorflow_federated as tff
+import dataclasses
+import pathlib
+import re
+from typing import Any
+
+from tff_binary import files
+from tff_binary.programs import run_folder
+
+_FORMAT = 2  # 1 were SavedModels.
+_KEPT = 2
 
 
-def wait_for(coroutine):
-  """Runs a coroutine of `tff.program` and returns its result.
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+  """A file that has been read and is whole.
 
-  In a thread of its own, because notebooks have an event loop already, and
-  `asyncio.run` refuses a second one in the same thread.
-
-  Args:
-    coroutine: The coroutine.
-
-  Returns:
-    What it returns.
+  Attributes:
+    path: The file.
+    round_num: The number of rounds behind it.
+    arrays: The leaves of the server state.
+    notes: What was noted with it, a dict.
   """
-  with concurrent.futures.ThreadPoolExecutor(max_workers=1) as executor:
-    return executor.submit(asyncio.run, coroutine).result()
+
+  path: pathlib.Path
+  round_num: int
+  arrays: list
+  notes: dict[str, Any]
+
+  def state(self, structure):
+    """Returns the server state.
+
+    Args:
+      structure: Any state of the run, for its structure.
+
+    Raises:
+      RunFolderError: If the checkpoint is of another one.
+    """
+    try:
+      return files.pack_as(structure, self.arrays)
+    except ValueError as e:
+      raise run_folder.RunFolderError(
+          f'{self.path} is not of this training: {e}; choose another folder'
+      ) from e
 
 
 class Checkpoints:
-  """The newest states of one run, by `tff.program.FileProgramStateManager`.
+  """The two newest states of one run, `round_<n>.npz`.
 
-  That manager writes a state to a temporary folder and renames it, so each
-  state that can be loaded is complete whenever the process was killed.
+  Each is a file of plain arrays with a checksum, see `files.write_arrays`.
   """
 
   def __init__(self, path):
@@ -38,27 +64,79 @@ class Checkpoints:
     Args:
       path: Their folder, a `pathlib.Path`, created if it does not exist.
     """
-    self._manager = tff.program.FileProgramStateManager(
-        path, prefix='round_', keep_total=2, keep_first=False
-    )
-    for unfinished in path.glob('*_temp*'):  # Of a killed process.
-      shutil.rmtree(unfinished)
+    self._path = path
+    path.mkdir(exist_ok=True)
 
-  def load_latest(self, structure):
-    """Loads the newest state.
+  @property
+  def round_nums(self):
+    """The numbers of the rounds, in ascending order."""
+    found = (
+        re.fullmatch(r'round_(\d+)\.npz', p.name) for p in self._path.iterdir()
+    )
+    return sorted(int(match[1]) for match in found if match)
+
+  def path_of(self, round_num):
+    """Returns the file of a round's checkpoint."""
+    return self._path / f'round_{round_num}.npz'
+
+  def newest(self, say=lambda text: None):
+    """Reads the newest checkpoint that is whole.
 
     Args:
-      structure: Any state of the run, for its structure.
+      say: A function that shows the user a line of text: which ones are not.
 
     Returns:
-      The state and the number of rounds behind it: `structure` and 0 if there
-      is no checkpoint.
-    """
-    versions = wait_for(self._manager.get_versions())
-    if versions is None:
-      return structure, 0
-    return wait_for(self._manager.load(versions[-1], structure)), versions[-1]
+      A `Checkpoint`, or None if there is none at all.
 
-  def save(self, state, round_num):
-    """Saves the state after round `round_num` and drops the oldest."""
-    wait_for(self._manager.save(state, round_num))
+    Raises:
+      RunFolderError: If there are some, but none is whole, or if they were
+        written by a version that this one does not read.
+    """
+    self._refuse_saved_models()
+    damaged = []
+    for round_num in reversed(self.round_nums):
+      try:
+        arrays, metadata = files.read_arrays(self.path_of(round_num))
+      except files.DamagedFileError as e:
+        damaged.append(e)
+        continue
+      if metadata['format'] != _FORMAT:
+        raise run_folder.RunFolderError(
+            f'{self.path_of(round_num)} has format {metadata["format"]}, this'
+            f' version of tff_binary reads {_FORMAT}; use the version that has'
+            ' written it or choose another folder'
+        )
+      for error in damaged:
+        say(f'{error}; going back to round {round_num}')
+      return Checkpoint(
+          self.path_of(round_num), round_num, arrays, metadata['notes']
+      )
+    if damaged:
+      raise run_folder.RunFolderError(
+          f'{damaged[0]}, and no older checkpoint is whole; restore it from a'
+          f' copy, or move {self._path} away to train from round 1'
+      )
+    return None
+
+  def save(self, state, round_num, notes):
+    """Writes the state after a round and drops all but the newest two.
+
+    Args:
+      state: The server state, a structure of arrays.
+      round_num: The number of the round.
+      notes: A dict of what JSON can hold.
+    """
+    files.write_arrays(
+        self.path_of(round_num), state, {'format': _FORMAT, 'notes': notes}
+    )
+    for old in self.round_nums[:-_KEPT]:
+      self.path_of(old).unlink()
+
+  def _refuse_saved_models(self):
+    for path in self._path.glob('round_*'):
+      if path.is_dir():
+        raise run_folder.RunFolderError(
+            f'{path} is a checkpoint of format 1, of tff_binary 0.1.0 before'
+            ' its checkpoints were plain arrays; it is a program, which this'
+            ' version does not run: use that version or choose another folder'
+        )

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The tff_binary Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Draws the accuracy of runs against rounds and against what they sent."""
+"""Draws the monitored metric of runs over rounds and over what they sent."""
 
 import itertools
 import pathlib
@@ -10,31 +10,44 @@ from tff_binary.programs import run_folder
 
 
 def plot_curves(runs, path):
-  """Draws test accuracy against rounds and against uplink megabytes.
+  """Draws the monitored metric against rounds and against uplink megabytes.
 
   Args:
-    runs: A dict from labels to the folders of runs.
+    runs: A dict from labels to the folders of runs, all of which monitor the
+      same metric, in most cases the test accuracy.
     path: The PNG file to write.
 
   Raises:
-    RunFolderError: If a folder holds no round with a test accuracy.
+    DamagedFileError: If a file of a folder is not whole.
+    RunFolderError: If a folder holds no round with such a metric, or another
+      one than the others.
     OSError: If the file cannot be written.
   """
-  curves = {label: _read_curve(folder) for label, folder in runs.items()}
+  curves = {}
+  monitors = {}
+  for label, folder in runs.items():
+    monitor, curves[label] = _read_curve(folder)
+    monitors.setdefault(monitor, folder)
+  if len(monitors) > 1:
+    (one, folder), (other, other_folder) = list(monitors.items())[:2]
+    raise run_folder.RunFolderError(
+        f'runs must monitor the same metric: {folder} has {one},'
+        f' {other_folder} has {other}'
+    )
   # Imported here: only those who plot need matplotlib. `Figure` without pyplot
   # needs no display.
   from matplotlib import figure  # pylint: disable=g-import-not-at-top
 
   fig = figure.Figure(figsize=(10, 4), layout='constrained')
   by_round, by_uplink = fig.subplots(1, 2, sharey=True)
-  for label, (rounds, megabytes, accuracies) in curves.items():
+  for label, (rounds, megabytes, values) in curves.items():
     # A single evaluation is a curve of one point, which no line shows.
     marker = 'o' if len(rounds) == 1 else None
-    by_round.plot(rounds, accuracies, label=label, marker=marker)
-    by_uplink.plot(megabytes, accuracies, label=label, marker=marker)
+    by_round.plot(rounds, values, label=label, marker=marker)
+    by_uplink.plot(megabytes, values, label=label, marker=marker)
   by_round.set_xlabel('round')
   by_round.xaxis.get_major_locator().set_params(integer=True)
-  by_round.set_ylabel('test accuracy')
+  by_round.set_ylabel(next(iter(monitors)).replace('_', ' '))
   by_round.legend()
   by_uplink.set_xlabel('uplink of all clients [MB]')
   by_uplink.set_xscale('log')  # Methods differ by a factor of 32 and more.
@@ -44,16 +57,19 @@ def plot_curves(runs, path):
 
 
 def _read_curve(folder):
-  """Returns the rounds, megabytes and accuracies of a run's evaluations."""
-  rows = metrics.read_history(pathlib.Path(folder))
+  """Returns the monitor of a run and the rounds, megabytes, values of it."""
+  path = pathlib.Path(folder)
+  result = run_folder.RunFolder(path).read_result() or {}
+  rows = metrics.read_history(path, result.get('rounds', 0))
+  monitor = metrics.monitored(rows) if rows else None
   sent = itertools.accumulate(row['uplink_bytes'] for row in rows)
   points = [
-      (row['round_num'], num_bytes / 1e6, row['test_accuracy'])
+      (row['round_num'], num_bytes / 1e6, row[monitor])
       for row, num_bytes in zip(rows, sent)
-      if row['test_accuracy'] is not None
+      if row[monitor] is not None
   ]
   if not points:
     raise run_folder.RunFolderError(
-        f'{folder} holds no round with a test accuracy (in metrics.csv)'
+        f'{folder} holds no round with a test metric (in metrics.csv)'
     )
-  return tuple(zip(*points))
+  return monitor, tuple(zip(*points))

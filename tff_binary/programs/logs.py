@@ -19,17 +19,26 @@ def native_stderr_to(file):
     file: An open file.
 
   Yields:
-    A file descriptor of the former standard error, closed after the block.
+    A file descriptor of the former standard error, closed after the block; of
+    the null device if that was closed.
   """
-  sys.stderr.flush()
-  former = os.dup(2)
+  _flush()
+  try:
+    former = os.dup(2)
+  except OSError:
+    former = os.open(os.devnull, os.O_WRONLY)
   os.dup2(file.fileno(), 2)
   try:
     yield former
   finally:
-    sys.stderr.flush()
+    _flush()
     os.dup2(former, 2)
     os.close(former)
+
+
+def _flush():
+  if sys.stderr is not None:  # As in a process without standard error.
+    sys.stderr.flush()
 
 
 @contextlib.contextmanager
@@ -48,7 +57,7 @@ def stderr_to(log_path):
     terminal = sys.stderr
     former = stack.enter_context(native_stderr_to(log))
     # A notebook's stream does not write to the descriptor and stays as it is.
-    if terminal is sys.__stderr__:
+    if terminal is None or terminal is sys.__stderr__:
       terminal = stack.enter_context(
           open(former, 'w', buffering=1, closefd=False)
       )

@@ -6,11 +6,7 @@ import time
 
 import tqdm
 
-_SHOWN = {
-    'loss': 'train_loss',
-    'accuracy': 'test_accuracy',
-    'best': 'best_test_accuracy',
-}
+from tff_binary.programs import metrics
 
 
 class Progress:
@@ -71,11 +67,17 @@ class Progress:
     """Shows one finished round.
 
     Args:
-      row: The round's metrics, a dict by column name.
+      row: The round's metrics, a row of `metrics.History`.
     """
+    monitor = metrics.monitored([row])
+    columns = {
+        'loss': 'train_loss',
+        monitor.replace('test_accuracy', 'accuracy'): monitor,
+        'best': f'best_{monitor}',
+    }
     shown = {
         label: f'{row[name]:.4f}'
-        for label, name in _SHOWN.items()
+        for label, name in columns.items()
         if row.get(name) is not None
     }
     self._rounds_done = row['round_num']

@@ -15,11 +15,16 @@ import subprocess
 import sys
 
 import tff_binary
+from tff_binary import files
 
 _LOCK = '.lock'
 _CONFIG = 'config.json'
 _RESULT = 'result.json'
 _LOG = 'worker.log'
+_CHECKPOINTS = 'checkpoints'
+
+# The section of the settings whose values are left out where they are defaults.
+OPTIONS = 'options'
 
 _PACKAGES = ('tensorflow', 'tensorflow-federated', 'keras', 'numpy')
 
@@ -28,30 +33,13 @@ class RunFolderError(Exception):
   """The folder cannot be used; the message says why and what to do."""
 
 
-@contextlib.contextmanager
-def atomic_write(path):
-  """Yields a path to write to, which becomes `path` after the block.
-
-  A process killed at any moment leaves the old contents or the new ones. The
-  temporary path has the suffix of `path`, by which Keras chooses its format.
-
-  Args:
-    path: A `pathlib.Path`.
-
-  Yields:
-    A `pathlib.Path` in the same folder.
-  """
-  temporary = path.with_name(f'.tmp_{path.name}')
-  yield temporary
-  os.replace(temporary, path)
-
-
 class RunFolder:
   """A folder that belongs to one run and, while open, to one process.
 
   A context manager: entering creates the folder and locks it. The kernel drops
   the lock when the process ends, however it ends. An exception in the block
-  that means a full disk becomes a `RunFolderError` that names the folder.
+  that means a full disk or a damaged file becomes a `RunFolderError` that names
+  the folder or the file.
 
   Attributes:
     path: The absolute `pathlib.Path` of the folder.
@@ -80,6 +68,8 @@ class RunFolder:
     except OSError as e:
       self._raise_if_disk_full(e)
       raise RunFolderError(f'cannot use {self.path}: {e.strerror}') from e
+    except ValueError as e:  # A name that no file can have.
+      raise RunFolderError(f'cannot use {str(self.path)!r}: {e}') from e
     try:
       fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as e:
@@ -94,6 +84,10 @@ class RunFolder:
     self._lock.close()
     if exc is not None:
       self._raise_if_disk_full(exc)
+    if isinstance(exc, files.DamagedFileError):
+      raise RunFolderError(
+          f'{exc}; restore it from a copy or choose another folder'
+      ) from exc
 
   def _raise_if_disk_full(self, error):
     if is_disk_full(error):
@@ -104,7 +98,7 @@ class RunFolder:
 
   def _check_contents(self):
     """Refuses a folder that holds anything but a run."""
-    if (self.path / _CONFIG).exists():
+    if any((self.path / name).exists() for name in (_CONFIG, _CHECKPOINTS)):
       return
     started = {_LOCK, _LOG, f'.tmp_{_CONFIG}'}
     foreign = sorted({p.name for p in self.path.iterdir()} - started)
@@ -114,50 +108,82 @@ class RunFolder:
           ' choose a new or empty folder'
       )
 
-  def update_settings(self, settings, may_change=()):
-    """Checks the settings against an earlier start's and writes config.json.
+  def read_settings(self):
+    """Returns the contents of config.json, or None if there is no file.
+
+    Raises:
+      DamagedFileError: If the file is not whole.
+    """
+    return self._read_json(_CONFIG)
+
+  def check_settings(self, settings, earlier, may_change=()):
+    """Checks the settings against those of an earlier start.
 
     Args:
       settings: A dict of sections, each a dict of what JSON can hold. All of it
-        but the section `environment`, which is added here, decides the run's
-        result.
+        decides the run's result.
+      earlier: The settings of an earlier start, or None.
       may_change: Names of settings that may differ. `rounds` may too, but only
         upwards.
 
     Raises:
       RunFolderError: If another setting differs, naming it.
     """
-    settings = json.loads(json.dumps(settings))
-    path = self.path / _CONFIG
-    if path.exists():
-      _check_unchanged(_read_json(path), settings, may_change, self.path)
-    self.write_json(_CONFIG, {**settings, 'environment': _environment()})
+    if earlier is not None:
+      _check_unchanged(
+          earlier, json.loads(json.dumps(settings)), may_change, self.path
+      )
 
-  def write_json(self, name, value):
-    """Writes `value` to the file `name` of the folder."""
-    with atomic_write(self.path / name) as path:
-      path.write_text(json.dumps(value, indent=2) + '\n')
+  def write_settings(self, settings):
+    """Writes config.json, the settings and a section `environment`."""
+    self._write_json(_CONFIG, {**settings, 'environment': _environment()})
 
   def write_result(self, result):
     """Writes result.json, which says that `result['rounds']` are done."""
-    self.write_json(_RESULT, result)
+    self._write_json(_RESULT, result)
 
   def read_result(self):
-    """Returns the contents of result.json, or None."""
-    path = self.path / _RESULT
-    return _read_json(path) if path.exists() else None
+    """Returns the contents of result.json, or None if there is no file.
+
+    Raises:
+      DamagedFileError: If the file is not whole.
+    """
+    return self._read_json(_RESULT)
+
+  def check_result(self, summary):
+    """Raises a `DamagedFileError` if result.json has not this summary in it."""
+    result = self.read_result()
+    for name, value in summary.items():
+      # As text: NaN is equal to NaN.
+      if json.dumps(result.get(name)) != json.dumps(value):
+        raise files.DamagedFileError(
+            self.path / _RESULT,
+            f'{name} is {result.get(name)}, by the rounds it is {value}',
+        )
+
+  def _write_json(self, name, value):
+    with files.atomic_write(self.path / name) as path:
+      path.write_text(json.dumps(value, indent=2) + '\n', encoding='utf-8')
+
+  def _read_json(self, name):
+    path = self.path / name
+    return files.read_json(path, dict) if path.exists() else None
 
 
 def _check_unchanged(old, new, may_change, path):
   """Raises a `RunFolderError` if the settings are of another run."""
-  for section, values in new.items():
-    before = old.get(section, {})
+  # A section that only one of them has is of another version.
+  for section in [s for s in new if s in old]:
+    before, values = old[section], new[section]
     # A flag is named as the user types it.
     prefix = '--' if section == 'flags' else ''
-    # What only one of them knows is a setting of another version.
-    for name in sorted(before.keys() & values.keys()):
-      was, now = before[name], values[name]
-      if was == now or name in may_change:
+    names = before.keys() & values.keys()
+    if section == OPTIONS:
+      # Those that are not there have their defaults.
+      names = before.keys() | values.keys()
+    for name in sorted(names - {*may_change}):
+      was, now = before.get(name, 'default'), values.get(name, 'default')
+      if was == now:
         continue
       if name == 'rounds':
         if now > was:
@@ -169,10 +195,6 @@ def _check_unchanged(old, new, may_change, path):
           f'{path} holds a run with other settings: {prefix}{name} was'
           f' {json.dumps(was)}, now it is {json.dumps(now)}; {hint}'
       )
-
-
-def _read_json(path):
-  return json.loads(path.read_text())
 
 
 def is_disk_full(error):

@@ -6,7 +6,9 @@ import atexit
 from collections.abc import Callable, Mapping, Sequence
 import contextlib
 import dataclasses
+import functools
 import hashlib
+import inspect
 import numbers
 import shutil
 import tempfile
@@ -18,9 +20,11 @@ import tensorflow as tf
 import tensorflow_federated as tff
 
 from tff_binary import algorithms
+from tff_binary import files
 from tff_binary import learning
 from tff_binary.programs import checkpoints
 from tff_binary.programs import evaluation
+from tff_binary.programs import fingerprints
 from tff_binary.programs import logs
 from tff_binary.programs import metrics
 from tff_binary.programs import progress as progress_lib
@@ -40,6 +44,7 @@ _Arrays = tuple[np.ndarray, np.ndarray]
 _CLIENT_DATA = 'client_data'
 _CHECKPOINTS = 'checkpoints'
 _CLIENT_STATES = 'client_states'
+_TENSORBOARD = 'tensorboard'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,9 +53,8 @@ class TrainingResult:
 
   Attributes:
     model: The `tf.keras.Model` with the final global weights.
-    history: One dict for each round, the rows of metrics.csv; see
-      `metrics.COLUMNS`.
-    summary: The dict of result.json: accuracies, bytes, seconds, rounds and
+    history: One dict for each round, the rows of metrics.csv; see `metrics`.
+    summary: The dict of result.json: test metrics, bytes, seconds, rounds and
       `weights_sha256`, the SHA-256 over the tensors of `model.get_weights()` in
       that order, each as its little-endian bytes in C order.
   """
@@ -72,6 +76,8 @@ def train(
     compute_dtype: str = 'float32',
     clients_per_round: Optional[int] = None,
     evaluate_every: int = 1,
+    monitor: Optional[str] = None,
+    mode: Optional[str] = None,
     preprocess_test_fn: Optional[Callable[[tf.Tensor], tf.Tensor]] = None,
     seed: int = 0,
     output_dir: Optional[str] = None,
@@ -92,8 +98,12 @@ def train(
 
   With an `output_dir` every round is written to it, and the same call made
   again, after whatever ended the first one, continues after the last finished
-  round and ends with the same weights and metrics, times apart. The random
-  generators of Python, NumPy and TensorFlow are set by `seed`.
+  round and ends with the same weights and metrics, times apart. What decides
+  the result is recorded and must be the same then, see `fingerprints` for
+  functions. Files that are damaged are named, and made again where what is
+  whole allows it: the run goes back to the checkpoint before, and metrics.csv,
+  result.json and the model follow from that. The random generators of Python,
+  NumPy and TensorFlow are set by `seed`.
 
   Args:
     model_fn: A no-arg function that returns a new, uncompiled Keras model from
@@ -112,6 +122,10 @@ def train(
       without replacement; None for all.
     evaluate_every: The test set is evaluated after every so many rounds and
       after the last one.
+    monitor: The test metric whose best value is kept in view, such as
+      `'test_loss'`; by default the accuracy, or the loss where there is none.
+    mode: Whether the best value of `monitor` is the `'max'` or the `'min'`; by
+      default what is obvious for an accuracy or a loss.
     preprocess_test_fn: Replaces `local_training.preprocess_fn` in the
       evaluation.
     seed: Decides initial weights, drawn clients and all that clients draw; in
@@ -135,8 +149,8 @@ def train(
 
   Raises:
     ValueError: If an argument is outside its range.
-    RunFolderError: If the folder is in use, holds another run, or its disk is
-      full.
+    RunFolderError: If the folder is in use, holds another run or damaged files
+      that cannot be made again, or its disk is full.
     WorkerError: If a worker cannot be started or reached, or is lost for good.
   """
   algorithm = algorithms.get(algorithm)
@@ -155,6 +169,7 @@ def train(
   rounds = _integer('rounds', rounds, 1)
   evaluate_every = _integer('evaluate_every', evaluate_every, 1)
   seed = _integer('seed', seed, 0, 2**31 - 1)
+  metrics.check_monitor(monitor, mode)
   if not isinstance(runtime, settings.Runtime) and runtime != 'current':
     raise ValueError(
         f"runtime must be a tff_binary.runtime.Runtime or 'current', got"
@@ -177,33 +192,45 @@ def train(
     arguments = {
         'algorithm': algorithm.name,
         **dataclasses.asdict(hyperparameters),
-        'local_epochs': local_training.local_epochs,
-        'batch_size': local_training.batch_size,
-        'optimizer': _describe(local_training.optimizer),
-        'server_optimizer': _describe(process_options.get('server_optimizer')),
+        **{
+            field.name: fingerprints.describe(
+                getattr(local_training, field.name)
+            )
+            for field in dataclasses.fields(local_training)
+        },
         'compute_dtype': compute_dtype,
         'rounds': rounds,
         'num_clients': num_clients,
         'clients_per_round': clients_per_round,
         'evaluate_every': evaluate_every,
+        'monitor': monitor,
+        'mode': mode,
+        'preprocess_test_fn': fingerprints.describe(preprocess_test_fn),
         'seed': seed,
         'clients_sha256': _sha256(array for c in clients for array in c),
         'test_sha256': _sha256(test or ()),
+        'model': fingerprints.describe(model),
         'initial_weights_sha256': _sha256(initial_weights),
     }
-    folder.update_settings(
-        {'flags': dict(flags or {}), 'arguments': arguments}, may_change
+    settings_now = {
+        'flags': dict(flags or {}),
+        'arguments': arguments,
+        run_folder.OPTIONS: _describe_options(process_options),
+    }
+    say = functools.partial(_say, stream)
+    saved = checkpoints.Checkpoints(folder.path / _CHECKPOINTS)
+    checkpoint = saved.newest(say)
+    folder.check_settings(
+        settings_now, _recorded_settings(folder, checkpoint, say), may_change
     )
-    result = folder.read_result()
-    if result is not None and result['rounds'] == rounds:
-      if stream is not None:
-        print(
-            f'{folder.path}: all {rounds} rounds are done; delete the folder to'
-            ' train anew',
-            file=stream,
-        )
-      model.load_weights(folder.path / result['model'])
-      return TrainingResult(model, metrics.read_history(folder.path), result)
+    folder.write_settings(settings_now)
+    result = _read_finished(folder, checkpoint, model, rounds, say)
+    if result is not None:
+      say(
+          f'{folder.path}: all {rounds} rounds are done; choose another folder'
+          ' to train anew'
+      )
+      return result
 
     client_data = folder.path / _CLIENT_DATA
     shutil.rmtree(client_data, ignore_errors=True)  # Of a killed process.
@@ -248,15 +275,22 @@ def train(
           evaluate,
           progress,
           folder.path,
+          saved,
+          checkpoint,
+          metrics.History(
+              checkpoint.notes['history'] if checkpoint else (), monitor, mode
+          ),
+          settings_now,
           rounds=rounds,
           num_clients=num_clients,
           clients_per_round=clients_per_round,
           evaluate_every=evaluate_every,
           seed=seed,
       )
+    except (errors.WorkerError, run_folder.RunFolderError):
+      raise  # They say all there is to say.
     except Exception as e:
-      # These two say all there is to say.
-      if not (run_folder.is_disk_full(e) or isinstance(e, errors.WorkerError)):
+      if not run_folder.is_disk_full(e):
         print(logs.tail(folder.log_path), file=terminal)
       raise
     result = {
@@ -266,6 +300,85 @@ def train(
     }
     folder.write_result(result)
     return TrainingResult(model, history, result)
+
+
+def _say(stream, text):
+  """Shows a line to the user, before there is a progress bar."""
+  if stream is not None:
+    print(text, file=stream, flush=True)
+
+
+def _describe_options(options):
+  """Describes the options of a process that are not the default ones."""
+  parameters = inspect.signature(learning.build_learning_process).parameters
+  described = {}
+  for name, value in options.items():
+    description = fingerprints.describe(value)
+    default = parameters[name].default if name in parameters else None
+    if description != fingerprints.describe(default):
+      described[name] = description
+  return described
+
+
+def _recorded_settings(folder, checkpoint, say):
+  """Returns the settings of an earlier start, or None if there was none."""
+  try:
+    recorded = folder.read_settings()
+  except files.DamagedFileError as e:
+    if checkpoint is None:
+      raise
+    say(f'{e}; its contents are taken from {checkpoint.path}')
+    recorded = None
+  if recorded is None and checkpoint is not None:
+    recorded = checkpoint.notes['settings']
+  return recorded
+
+
+def _read_finished(folder, checkpoint, model, rounds, say):
+  """Reads what a run has left whose rounds are all done.
+
+  Args:
+    folder: The `run_folder.RunFolder`.
+    checkpoint: The newest `checkpoints.Checkpoint`, or None.
+    model: The Keras model that takes the weights.
+    rounds: The number of all rounds.
+    say: A function that shows the user a line of text.
+
+  Returns:
+    A `TrainingResult`, or None if rounds are missing or if something is damaged
+    that the checkpoint makes up for.
+
+  Raises:
+    DamagedFileError: If there is no checkpoint to make up for it.
+  """
+  try:
+    result = folder.read_result()
+    if result is None or result.get('rounds') != rounds:
+      return None
+    if checkpoint is not None and checkpoint.round_num == rounds:
+      history = checkpoint.notes['history']
+      metrics.History(history).write(folder.path)
+    else:
+      history = metrics.read_history(folder.path, rounds)
+    folder.check_result(metrics.summarize(history))
+    _load_weights(model, folder.path / result['model'], result)
+    return TrainingResult(model, history, result)
+  except files.DamagedFileError as e:
+    if checkpoint is None:
+      raise
+    say(f'{e}; it is made again from {checkpoint.path}')
+    return None
+
+
+def _load_weights(model, path, result):
+  """Sets the model's weights to those of a file; checks that they are."""
+  try:
+    model.load_weights(path)
+  except Exception as e:  # pylint: disable=broad-exception-caught
+    # Whatever Keras, zipfile and HDF5 find wrong with it.
+    raise files.DamagedFileError(path, files.reason(e)) from e
+  if _sha256(model.get_weights()) != result['weights_sha256']:
+    raise files.DamagedFileError(path, 'its weights are not the result')
 
 
 def _build_next_round(process, store, clients, runtime):
@@ -287,6 +400,10 @@ def _train_rounds(
     evaluate,
     progress,
     path,
+    saved,
+    checkpoint,
+    history,
+    settings_now,
     *,
     rounds,
     num_clients,
@@ -296,6 +413,9 @@ def _train_rounds(
 ):
   """Trains the remaining rounds; `model` ends with the final weights.
 
+  A round leaves the clients' new states, then the checkpoint that says which of
+  them belong to it, and only then what follows from the checkpoint.
+
   Args:
     process: The process, with or without client states.
     next_round: `process.next` with client ids in place of the clients' data.
@@ -303,6 +423,10 @@ def _train_rounds(
     evaluate: A function that evaluates `model`, or None.
     progress: The `progress.Progress`.
     path: The folder of the run.
+    saved: Its `checkpoints.Checkpoints`.
+    checkpoint: The `checkpoints.Checkpoint` to go on from, or None.
+    history: The `metrics.History` up to there.
+    settings_now: The settings, to be noted in the checkpoints.
     rounds: See `train`.
     num_clients: The number of all clients.
     clients_per_round: See `train`.
@@ -312,55 +436,87 @@ def _train_rounds(
   Returns:
     The history of all rounds, those before a resume included.
   """
-  saved = checkpoints.Checkpoints(path / _CHECKPOINTS)
-  state, rounds_done = saved.load_latest(
-      process.set_model_weights(
-          process.initialize(),
-          tff.learning.models.ModelWeights.from_model(model),
-      )
+  state = process.set_model_weights(
+      process.initialize(), tff.learning.models.ModelWeights.from_model(model)
   )
-  client_states = None
-  if isinstance(process, learning.StatefulLearningProcess):
-    client_states = learning.ClientStates(
-        path / _CLIENT_STATES, process.initialize_client, rounds_done
-    )
-  history = metrics.History(path, rounds_done)
-  tensorboard = tff.program.TensorBoardReleaseManager(path / 'tensorboard')
+  rounds_done, notes = 0, {}
+  if checkpoint is not None:
+    state = checkpoint.state(state)
+    rounds_done, notes = checkpoint.round_num, checkpoint.notes
+    history.write(path)
+  elif metrics.exists(path):
+    progress.message(f'{path} has no checkpoint; training from round 1')
   sample = tff.simulation.build_uniform_sampling_fn(
       range(num_clients), random_seed=seed
   )
-  progress.start(rounds_done)
-  for round_num in range(rounds_done + 1, rounds + 1):
-    start = time.monotonic()
-    ids = sample(round_num, clients_per_round)
-    if client_states is None:
-      state, output = next_round(state, ids)
-    else:
-      kept = [client_states.load(client_id) for client_id in ids]
-      state, kept, output = next_round(state, kept, ids)
-      client_states.save(dict(zip(ids, kept)), round_num)
-    row = {'round_num': round_num, **learning.round_metrics(output)}
-    row['round_seconds'] = time.monotonic() - start
-    if row['num_examples'] == 0:
-      progress.message(
-          f'warning: no client of round {round_num} could be used, all were'
-          ' empty or diverged; the model is unchanged'
+  with contextlib.ExitStack() as stack:
+    client_states = None
+    if isinstance(process, learning.StatefulLearningProcess):
+      stack.enter_context(_advice_on_client_states(saved))
+      client_states = learning.ClientStates(
+          path / _CLIENT_STATES,
+          process.initialize_client,
+          notes.get('client_rounds', {}),
+          rounds_done,
       )
-    if evaluate and (round_num % evaluate_every == 0 or round_num == rounds):
+    tensorboard = tf.summary.create_file_writer(str(path / _TENSORBOARD))
+    stack.callback(tensorboard.close)
+    progress.start(rounds_done)
+    for round_num in range(rounds_done + 1, rounds + 1):
       start = time.monotonic()
-      process.get_model_weights(state).assign_weights_to(model)
-      row.update(evaluate())
-      row['eval_seconds'] = time.monotonic() - start
-    # The row first: a checkpoint without its row could not be made up for.
-    row = history.append(row)
-    saved.save(state, round_num)
-    if client_states is not None:
-      client_states.forget()
-    measured = {k: v for k, v in row.items() if v is not None}
-    checkpoints.wait_for(tensorboard.release(measured, round_num))
-    progress.update(row)
+      ids = sample(round_num, clients_per_round)
+      if client_states is None:
+        state, output = next_round(state, ids)
+      else:
+        kept = [client_states.load(client_id) for client_id in ids]
+        state, kept, output = next_round(state, kept, ids)
+        client_states.save(dict(zip(ids, kept)), round_num)
+      row = {'round_num': round_num, **learning.round_metrics(output)}
+      row['round_seconds'] = time.monotonic() - start
+      if row['num_examples'] == 0:
+        progress.message(
+            f'warning: no client of round {round_num} could be used, all were'
+            ' empty or diverged; the model is unchanged'
+        )
+      if evaluate and (round_num % evaluate_every == 0 or round_num == rounds):
+        start = time.monotonic()
+        process.get_model_weights(state).assign_weights_to(model)
+        row.update(evaluate())
+        row['eval_seconds'] = time.monotonic() - start
+      row = history.append(row)
+      notes = {'settings': settings_now, 'history': history.rows}
+      if client_states is not None:
+        notes['client_rounds'] = client_states.rounds
+      saved.save(state, round_num, notes)
+      if client_states is not None:
+        client_states.forget(saved.round_nums[0])
+      history.write(path)
+      with tensorboard.as_default(round_num):
+        for name, value in row.items():
+          if value is not None:
+            tf.summary.scalar(name, value)
+      tensorboard.flush()
+      progress.update(row)
   process.get_model_weights(state).assign_weights_to(model)
   return history.rows
+
+
+@contextlib.contextmanager
+def _advice_on_client_states(saved):
+  """Says what to do about a client state that is lost."""
+  try:
+    yield
+  except learning.ClientStateError as e:
+    # It has replaced one that older checkpoints need in its place.
+    older = [n for n in saved.round_nums if n < e.round_num]
+    advice = 'restore it from a copy or choose another folder'
+    if older:
+      newest = saved.path_of(saved.round_nums[-1])
+      advice = (
+          f'restore it from a copy, or move {newest} away to go back to round'
+          f' {older[-1]}'
+      )
+    raise run_folder.RunFolderError(f'{e}; {advice}') from e
 
 
 def _integer(name, value, minimum, maximum=None):
@@ -381,20 +537,6 @@ def _build_model(model_fn, features, preprocess_fn):
   model = model_fn()
   model(preprocess_fn(features) if preprocess_fn is not None else features)
   return model
-
-
-def _describe(optimizer):
-  """Returns an optimizer's name and numbers, to recognize it by."""
-  if optimizer is None:
-    return None
-  return {
-      'name': type(optimizer).__name__.strip('_'),
-      **{
-          name.strip('_'): value
-          for name, value in sorted(vars(optimizer).items())
-          if isinstance(value, (int, float))
-      },
-  }
 
 
 def _sha256(arrays):
@@ -421,10 +563,10 @@ def _save_model(model, path):
   """
   for name in ('model.keras', 'model.h5'):
     with contextlib.suppress(NotImplementedError, TypeError, ValueError):
-      with run_folder.atomic_write(path / name) as temporary:
+      with files.atomic_write(path / name) as temporary:
         model.save(temporary)
       return name
   name = 'model.weights.h5'
-  with run_folder.atomic_write(path / name) as temporary:
+  with files.atomic_write(path / name) as temporary:
     model.save_weights(temporary)
   return name

@@ -13,7 +13,6 @@ import atexit
 import collections
 from collections.abc import Iterator
 import contextlib
-import functools
 import os
 import pathlib
 import shutil
@@ -21,6 +20,7 @@ import sys
 import tempfile
 import time
 from typing import Optional
+import weakref
 
 from absl import logging
 import portpicker
@@ -88,6 +88,7 @@ def execution_context(
     # For a block that is never left; does nothing after one that was. When
     # Python closes this generator its threads are dead, and gRPC waits for one.
     atexit.register(stack.close)
+    stack.callback(atexit.unregister, stack.close)
     workers = _start_workers(runtime, log_path, stack)
     context = _WatchedContext(workers, runtime.allow_lost_workers)
     stack.callback(context.close)
@@ -119,10 +120,22 @@ def _start_workers(runtime, log_path, stack):
   return workers
 
 
-# Kept for other contexts of this process, which compile in the same way.
-_compile = functools.lru_cache(128)(
-    tff.backends.native.desugar_and_transform_to_native
-)
+
+class _Compiler:
+  """Stands in for TFF's `CompilerPipeline`, whose cache never lets go.
+
+  What is compiled is kept for other contexts of this process, which compile in
+  the same way, and for as long as there is the computation.
+  """
+
+  compiled = weakref.WeakKeyDictionary()
+
+  def compile(self, comp):
+    if comp not in self.compiled:
+      compile_fn = tff.backends.native.desugar_and_transform_to_native
+      self.compiled[comp] = compile_fn(comp)
+    return self.compiled[comp]
+
 
 
 class _WatchedContext(tff.framework.SyncContext):
@@ -143,10 +156,11 @@ class _WatchedContext(tff.framework.SyncContext):
     )
     self._context = tff.framework.SyncExecutionContext(
         executor_fn=self._executors,
-        compiler_fn=_compile,
         transform_args=tensorflow_computation.transform_args,
         transform_result=tensorflow_computation.transform_result,
     )
+    # pylint: disable-next=protected-access
+    self._context._async_context._compiler_pipeline = _Compiler()
 
   def invoke(self, comp, arg):
     losses = collections.Counter()
@@ -161,6 +175,13 @@ class _WatchedContext(tff.framework.SyncContext):
 
   def close(self):
     self._executors.close()
+    # TFF's runner would stop when it is collected, which its own thread, whose
+    # function refers to it, prevents.
+    runner = self._context._async_runner  # pylint: disable=protected-access
+    loop, thread = runner._event_loop, runner._thread  # pylint: disable=protected-access
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
 
   def _recover(self, lost, losses):
     """Brings a worker back or does without it."""

@@ -2,16 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of checkpoints."""
 
-import asyncio
 import collections
+import os
 import pathlib
 import tempfile
 from unittest import mock
 
+from absl.testing import absltest
 import numpy as np
-import tensorflow as tf
 
 from tff_binary.programs import checkpoints
+from tff_binary.programs import run_folder
 
 
 def _state(value):
@@ -20,49 +21,94 @@ def _state(value):
   )
 
 
-class CheckpointsTest(tf.test.TestCase):
+class CheckpointsTest(absltest.TestCase):
 
   def setUp(self):
     super().setUp()
     folder = self.enter_context(tempfile.TemporaryDirectory())
     self.path = pathlib.Path(folder) / 'checkpoints'
+    self.said = []
 
-  def test_starts_with_the_given_state(self):
-    initial = _state(0)
-    state, rounds = checkpoints.Checkpoints(self.path).load_latest(initial)
-    self.assertIs(state, initial)
-    self.assertEqual(rounds, 0)
-
-  def test_loads_the_newest_of_few(self):
+  def _save(self, *round_nums):
     saved = checkpoints.Checkpoints(self.path)
-    for round_num in range(1, 12):
-      saved.save(_state(round_num), round_num)
+    for round_num in round_nums:
+      saved.save(_state(round_num), round_num, {'note': round_num})
+
+  def _newest(self):
+    return checkpoints.Checkpoints(self.path).newest(self.said.append)
+
+  def test_starts_without_any(self):
+    self.assertIsNone(self._newest())
+
+  def test_keeps_two_and_reads_the_newest(self):
+    self._save(*range(1, 12))
     self.assertLen(list(self.path.iterdir()), 2)
-    state, rounds = checkpoints.Checkpoints(self.path).load_latest(_state(0))
-    self.assertEqual(rounds, 11)
-    self.assertAllEqual(state['weights'][0], [11.0, 11.0, 11.0])
+    checkpoint = self._newest()
+    self.assertEqual(checkpoint.round_num, 11)
+    self.assertEqual(checkpoint.notes, {'note': 11})
+    state = checkpoint.state(_state(0))
+    self.assertEqual(list(state['weights'][0]), [11.0, 11.0, 11.0])
     self.assertEqual(state['round_num'], 11)
+    self.assertEmpty(self.said)
 
   def test_survives_a_save_that_was_cut_off(self):
-    saved = checkpoints.Checkpoints(self.path)
-    saved.save(_state(1), 1)
+    self._save(1)
     # The last step makes the checkpoint visible.
-    with mock.patch.object(tf.io.gfile, 'rename', side_effect=SystemError):
+    with mock.patch.object(os, 'replace', side_effect=SystemError):
       with self.assertRaises(SystemError):
-        saved.save(_state(2), 2)
+        self._save(2)
+    self.assertEqual(self._newest().round_num, 1)
+    self._save(2)
+    self.assertEqual(self._newest().round_num, 2)
     self.assertLen(list(self.path.iterdir()), 2)
-    saved = checkpoints.Checkpoints(self.path)
-    self.assertEqual([p.name for p in self.path.iterdir()], ['round_1'])
-    self.assertEqual(saved.load_latest(_state(0))[1], 1)
-    saved.save(_state(2), 2)
-    self.assertEqual(saved.load_latest(_state(0))[1], 2)
 
-  def test_waits_inside_a_running_event_loop(self):
-    async def notebook():
-      return checkpoints.wait_for(asyncio.sleep(0, 'done'))
+  def test_goes_back_to_the_round_before_and_says_so(self):
+    for contents in (b'', b'garbage', None):
+      self.said.clear()
+      self._save(1, 2)
+      newest = self.path / 'round_2.npz'
+      whole = newest.read_bytes()
+      newest.write_bytes(whole[:1000] if contents is None else contents)
+      self.assertEqual(self._newest().round_num, 1)
+      (line,) = self.said
+      self.assertStartsWith(line, f'{newest} is damaged: ')
+      self.assertEndsWith(line, '; going back to round 1')
+      # Nothing is lost by looking.
+      newest.write_bytes(whole)
+      self.assertEqual(self._newest().round_num, 2)
 
-    self.assertEqual(asyncio.run(notebook()), 'done')
+  def test_names_the_newest_if_all_are_damaged(self):
+    self._save(1, 2)
+    for path in self.path.iterdir():
+      path.write_bytes(b'')
+    with self.assertRaisesRegex(
+        run_folder.RunFolderError,
+        f'^{self.path}/round_2.npz is damaged: .* no older .* is whole; '
+        f'restore it .* move {self.path} away to train from round 1$',
+    ):
+      self._newest()
+
+  def test_refuses_programs_of_earlier_versions(self):
+    (self.path / 'round_2').mkdir(parents=True)
+    (self.path / 'round_2' / 'saved_model.pb').touch()
+    with self.assertRaisesRegex(
+        run_folder.RunFolderError, 'round_2 is .* of format 1, of tff_bin.* 0.1'
+    ):
+      self._newest()
+
+  def test_refuses_later_formats_and_other_trainings(self):
+    self._save(2)
+    with self.assertRaisesRegex(
+        run_folder.RunFolderError, 'round_2.npz is not of this training: it'
+    ):
+      self._newest().state({'weights': np.zeros(3)})
+    with mock.patch.object(checkpoints, '_FORMAT', 3):
+      self._save(3)
+    with self.assertRaisesRegex(
+        run_folder.RunFolderError, 'round_3.npz has format 3, .* reads 2;'
+    ):
+      self._newest()
 
 
 if __name__ == '__main__':
-  tf.test.main()
+  absltest.main()

@@ -7,6 +7,7 @@ import tempfile
 
 from absl.testing import absltest
 
+from tff_binary import files
 from tff_binary.programs import curves
 from tff_binary.programs import metrics
 from tff_binary.programs import run_folder
@@ -24,23 +25,50 @@ class CurvesTest(absltest.TestCase):
   def _run(self, name, accuracies):
     path = self.path / name
     path.mkdir()
-    history = metrics.History(path, 0)
+    history = metrics.History()
     for i, accuracy in enumerate(accuracies, start=1):
       history.append(
-          {'round_num': i, 'uplink_bytes': 500_000, 'test_accuracy': accuracy}
+          {
+              'round_num': i,
+              'train_accuracy': 0.0,
+              'uplink_bytes': 500_000,
+              'test_accuracy': accuracy,
+          }
       )
+    history.write(path)
     return str(path)
 
   def test_reads_evaluated_rounds_and_cumulative_megabytes(self):
     folder = self._run('a', [None, 0.5, None, 0.75])
     self.assertEqual(
-        curves._read_curve(folder), ((2, 4), (1.0, 2.0), (0.5, 0.75))
+        curves._read_curve(folder),
+        ('test_accuracy', ((2, 4), (1.0, 2.0), (0.5, 0.75))),
     )
 
   def test_draws_runs_of_different_lengths(self):
     runs = {'A': self._run('a', [0.5, 0.6]), 'B': self._run('b', [0.7])}
     curves.plot_curves(runs, self.png)
     self.assertStartsWith(self.png.read_bytes(), _PNG)
+
+  def test_names_runs_that_monitor_something_else(self):
+    other = self.path / 'b'
+    other.mkdir()
+    history = metrics.History()
+    history.append({'round_num': 1, 'uplink_bytes': 1, 'test_loss': 0.5})
+    history.write(other)
+    self.assertEqual(curves._read_curve(other)[0], 'test_loss')
+    with self.assertRaisesRegex(
+        run_folder.RunFolderError, f'{other} has test_loss'
+    ):
+      curves.plot_curves({'A': self._run('a', [0.5]), 'B': other}, self.png)
+
+  def test_names_a_file_that_ends_too_early(self):
+    folder = self._run('a', [0.5, 0.6])
+    (self.path / 'a' / 'result.json').write_text('{"rounds": 3}')
+    with self.assertRaisesRegex(
+        files.DamagedFileError, 'metrics.csv is damaged: it has 2 rounds of 3'
+    ):
+      curves.plot_curves({'A': folder}, self.png)
 
   def test_names_a_folder_without_accuracies(self):
     for folder in (str(self.path / 'missing'), self._run('b', [None])):

@@ -46,6 +46,14 @@ class ProgressTest(absltest.TestCase):
     row = {**_ROW, 'test_accuracy': None, 'best_test_accuracy': None}
     self.assertNotIn('accuracy', _show(io.StringIO(), row))
 
+  def test_shows_the_monitored_metric(self):
+    row = {'round_num': 3, 'round_seconds': 2.0, 'train_loss': 0.5}
+    row = {**row, 'test_mae': 3.0, 'best_test_mae': 1.0}
+    self.assertIn(
+        'loss 0.5000, test_mae 3.0000, best 1.0000,',
+        _show(io.StringIO(), row),
+    )
+
   def test_bar_on_a_terminal(self):
     shown = _show(_Terminal())
     self.assertIn('3/10', shown)

@@ -13,6 +13,7 @@ import tempfile
 from absl.testing import absltest
 from absl.testing import parameterized
 
+from tff_binary import files
 from tff_binary.programs import run_folder
 
 
@@ -41,6 +42,11 @@ class RunFolderTest(parameterized.TestCase):
     with self.assertRaisesRegex(run_folder.RunFolderError, 'run: .*exists'):
       run_folder.RunFolder(self.path).__enter__()
 
+  def test_refuses_a_name_that_no_file_can_have(self):
+    for name in ('a\0b', 300 * 'x'):
+      with self.assertRaisesRegex(run_folder.RunFolderError, 'cannot use'):
+        run_folder.RunFolder(self.path / name).__enter__()
+
   def test_locks_out_other_processes(self):
     enter = (
         'import sys; from tff_binary.programs import run_folder\n'
@@ -54,7 +60,7 @@ class RunFolderTest(parameterized.TestCase):
 
   def test_records_settings_and_environment(self):
     with run_folder.RunFolder(self.path) as folder:
-      folder.update_settings({'flags': {'seed': 1}})
+      folder.write_settings({'flags': {'seed': 1}})
     config = json.loads((self.path / 'config.json').read_text())
     self.assertEqual(config['flags'], {'seed': 1})
     self.assertIn('tensorflow', config['environment']['versions'])
@@ -65,30 +71,66 @@ class RunFolderTest(parameterized.TestCase):
       ('fewer_rounds', {'seed': 1, 'rounds': 8}, '--rounds was 9.* go up'),
   )
   def test_names_the_changed_setting(self, flags, message):
-    with run_folder.RunFolder(self.path) as folder:
-      folder.update_settings({'flags': {'seed': 1, 'rounds': 9}})
-      with self.assertRaisesRegex(run_folder.RunFolderError, message):
-        folder.update_settings({'flags': flags})
+    folder = run_folder.RunFolder(self.path)
+    with self.assertRaisesRegex(run_folder.RunFolderError, message):
+      folder.check_settings(
+          {'flags': flags}, {'flags': {'seed': 1, 'rounds': 9}}
+      )
 
   def test_takes_settings_of_another_version(self):
-    with run_folder.RunFolder(self.path) as folder:
-      folder.update_settings({'flags': {'seed': 1, 'old': 0}})
-      folder.update_settings({'flags': {'seed': 1, 'new': 0}})
+    folder = run_folder.RunFolder(self.path)
+    old = {'flags': {'seed': 1, 'old': 0}}
+    folder.check_settings({'flags': {'seed': 1, 'new': 0}}, old)
+    folder.check_settings({'flags': {'seed': 1}, 'options': {'new': 0}}, old)
+
+  @parameterized.parameters(
+      ({'a': 1}, {}, 'a was 1, now it is "default"'),
+      ({}, {'a': 1}, 'a was "default", now it is 1'),
+  )
+  def test_an_option_that_is_not_there_has_its_default(self, old, new, message):
+    folder = run_folder.RunFolder(self.path)
+    with self.assertRaisesRegex(run_folder.RunFolderError, message):
+      folder.check_settings(
+          {run_folder.OPTIONS: new}, {run_folder.OPTIONS: old}
+      )
 
   def test_lets_rounds_go_up_and_free_settings_change(self):
-    with run_folder.RunFolder(self.path) as folder:
-      for rounds, data_dir in ((9, 'a'), (10, 'b')):
-        folder.update_settings(
-            {'flags': {'rounds': rounds, 'data_dir': data_dir}}, ['data_dir']
-        )
-    config = json.loads((self.path / 'config.json').read_text())
-    self.assertEqual(config['flags'], {'rounds': 10, 'data_dir': 'b'})
+    run_folder.RunFolder(self.path).check_settings(
+        {'flags': {'rounds': 10, 'data_dir': 'b'}},
+        {'flags': {'rounds': 9, 'data_dir': 'a'}},
+        ['data_dir'],
+    )
 
   def test_result_round_trips(self):
     with run_folder.RunFolder(self.path) as folder:
       self.assertIsNone(folder.read_result())
       folder.write_result({'rounds': 3})
       self.assertEqual(folder.read_result(), {'rounds': 3})
+
+  @parameterized.parameters('config.json', 'result.json')
+  def test_names_a_cut_file(self, name):
+    with run_folder.RunFolder(self.path) as folder:
+      folder.write_settings({'flags': {'seed': 1}})
+      folder.write_result({'rounds': 3})
+    whole = (self.path / name).read_text()
+    for contents in ('', whole[: len(whole) // 2], '[]', '\0' * 20):
+      (self.path / name).write_text(contents)
+      with self.assertRaisesRegex(
+          run_folder.RunFolderError,
+          f'^[^\n]*{name} is damaged: [^\n]*; restore it from a copy or choose',
+      ):
+        with run_folder.RunFolder(self.path) as folder:
+          folder.read_settings()
+          folder.read_result()
+
+  def test_names_the_first_number_that_a_result_has_wrong(self):
+    with run_folder.RunFolder(self.path) as folder:
+      folder.write_result({'rounds': 3, 'last_test_loss': float('nan')})
+      folder.check_result({'rounds': 3, 'last_test_loss': float('nan')})
+      with self.assertRaisesRegex(
+          files.DamagedFileError, 'rounds is 3, by the rounds it is 4'
+      ):
+        folder.check_result({'rounds': 4})
 
   @parameterized.named_parameters(
       ('errno', OSError(errno.ENOSPC, 'full')),
@@ -107,18 +149,6 @@ class RunFolderTest(parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, 'other'):
       with run_folder.RunFolder(self.path):
         raise ValueError('other')
-
-  def test_interrupted_write_leaves_the_old_file(self):
-    path = self.path
-    path.write_text('old')
-    with self.assertRaises(KeyboardInterrupt):
-      with run_folder.atomic_write(path) as temporary:
-        temporary.write_text('ne')
-        raise KeyboardInterrupt
-    self.assertEqual(path.read_text(), 'old')
-    with run_folder.atomic_write(path) as temporary:
-      temporary.write_text('new')
-    self.assertEqual(path.read_text(), 'new')
 
 
 if __name__ == '__main__':

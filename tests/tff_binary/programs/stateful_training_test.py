@@ -12,6 +12,7 @@ import tensorflow as tf
 from tests.tff_binary import tiny
 from tff_binary import learning
 from tff_binary.programs import checkpoints
+from tff_binary.programs import run_folder
 from tff_binary.programs import training
 
 _TIMES = ('round_seconds', 'eval_seconds')
@@ -36,13 +37,16 @@ def _train(output_dir):
 
 
 def _client_states(path):
-  """Returns the arrays of all files, by client."""
+  """Returns the arrays of the newest file of each client."""
   states = {}
+  rounds = {}
   for file in (path / 'client_states').iterdir():
+    client_id, round_num, _ = file.name.split('.')
+    rounds.setdefault(int(client_id), []).append(int(round_num))
+  for client_id, numbers in rounds.items():
+    file = path / 'client_states' / f'{client_id}.{max(numbers)}.npz'
     with np.load(file) as arrays:
-      client_id = int(file.name.split('.')[0])
-      assert client_id not in states, file
-      states[client_id] = [arrays[name] for name in arrays.files]
+      states[client_id] = [arrays[name] for name in arrays.files[1:-1]]
   return states
 
 
@@ -54,11 +58,11 @@ class StatefulTrainingTest(tf.test.TestCase):
 
     save = checkpoints.Checkpoints.save
 
-    def save_or_die(saved, state, round_num):
+    def save_or_die(saved, state, round_num, notes):
       # The clients' new states are on disk, the server's is not.
       if round_num == 2:
         raise _Killed()
-      save(saved, state, round_num)
+      save(saved, state, round_num, notes)
 
     path = folder / 'killed'
     with mock.patch.object(checkpoints.Checkpoints, 'save', save_or_die):
@@ -76,6 +80,35 @@ class StatefulTrainingTest(tf.test.TestCase):
     for client_id, expected in _client_states(folder / 'whole').items():
       for array, other in zip(states[client_id], expected):
         self.assertAllEqual(array, other)
+
+    # The newest checkpoint is lost: the round before is a whole one.
+    (path / 'checkpoints' / 'round_3.npz').unlink()
+    (path / 'result.json').unlink()
+    again = _train(path)
+    self.assertEqual(
+        again.summary['weights_sha256'], whole.summary['weights_sha256']
+    )
+
+    # A client's state is lost.
+    (path / 'result.json').unlink()
+    lost = next((path / 'client_states').glob('*.3.npz'))
+    contents = lost.read_bytes()
+    lost.unlink()
+    with self.assertRaisesRegex(
+        run_folder.RunFolderError,
+        rf"^the state of client '\d', {lost} is damaged: it is missing;"
+        rf' restore it .* move {path}/checkpoints/round_3.npz away to go back'
+        ' to round 2$',
+    ):
+      _train(path)
+    # What the message says helps, and so does the other thing that it says.
+    newest = path / 'checkpoints' / 'round_3.npz'
+    newest.rename(folder / 'away')
+    again = _train(path)
+    self.assertEqual(
+        again.summary['weights_sha256'], whole.summary['weights_sha256']
+    )
+    self.assertEqual(lost.read_bytes(), contents)
 
 
 if __name__ == '__main__':
