@@ -4,9 +4,15 @@
 
 The subpackages are imported at first use, so that a worker without TensorFlow
 Federated can use those that do not need it.
+
+Whatever of it is imported, the worker that TFF's default context may start is
+ended when Python exits.
 """
 
+import atexit
 import importlib
+
+from tff_binary.runtime import processes
 
 __version__ = '0.1.0'
 
@@ -21,6 +27,8 @@ _SUBPACKAGES = (
     'runtime',
     'wire',
 )
+
+atexit.register(processes.end_default_worker)
 
 
 def __getattr__(name):

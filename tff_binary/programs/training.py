@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trains a user's Keras model on a user's arrays, with resume."""
 
-import atexit
 from collections.abc import Callable, Mapping, Sequence
 import contextlib
 import dataclasses
@@ -32,12 +31,6 @@ from tff_binary.programs import run_folder
 from tff_binary.runtime import contexts
 from tff_binary.runtime import errors
 from tff_binary.runtime import settings
-
-from tensorflow_federated.python.core.impl.context_stack import set_default_context
-
-# TFF's default context goes, with a complaint, when half of Python is gone; the
-# worker that it may have started would stay.
-atexit.register(set_default_context.set_no_default_context)
 
 _Arrays = tuple[np.ndarray, np.ndarray]
 

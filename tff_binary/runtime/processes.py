@@ -4,11 +4,12 @@
 
 TFF's default execution context starts a worker too, but leaves it behind when
 Python exits: it keeps the memory and the standard output, so that a shell
-pipeline never ends.
+pipeline never ends. `tff_binary` has `end_default_worker` called at exit.
 """
 
 from collections.abc import Mapping, Sequence
 import contextlib
+import gc
 import os
 import pathlib
 import signal
@@ -17,6 +18,9 @@ import sys
 from typing import Optional
 
 _LOG_TAIL_LINES = 20
+
+# What owns the worker of TFF's default context, a class within a function.
+_DEFAULT_WORKER = 'local_cpp_executor_factory.<locals>.ServiceManager'
 
 # Run by the new process: asks for the kernel's parent-death signal, checks that
 # the parent has not died before, and becomes the program. A `preexec_fn` would
@@ -27,6 +31,22 @@ ctypes.CDLL(None).prctl(1, {int(signal.SIGKILL)})  # PR_SET_PDEATHSIG
 if os.getppid() == int(sys.argv[1]):
   os.execv(sys.argv[2], sys.argv[2:])
 """
+
+
+def end_default_worker() -> None:
+  """Ends the worker of TFF's default context, if there is one.
+
+  TFF leaves that to `__del__`, which comes too late, when half of Python is
+  gone, or never, if an exception or a process still refers to the context.
+  """
+  for thing in gc.get_objects():
+    if type(thing).__qualname__ == _DEFAULT_WORKER:
+      worker = vars(thing).get('_process')
+      if worker is not None:
+        worker.kill()
+        worker.wait()
+        # Otherwise `__del__` would do so again, to whatever has the number.
+        vars(thing)['_process'] = None
 
 
 class Process:
