@@ -25,9 +25,10 @@ class ClientStore:
   itself. The folder must therefore be on a file system that all workers see.
 
   Attributes:
-    element_spec: The `OrderedDict` of a client's data: `features`, `labels` and,
-      if there are any, `sample_weights`, each a structure of `tf.TensorSpec`s
-      of shape `[None, ...]`, and the scalar `client_id`, int32.
+    element_spec: The `OrderedDict` of a client's data: `features`, `labels`
+      and, if there are any, `sample_weights`, each a structure of
+      `tf.TensorSpec`s of shape `[None, ...]`, and the scalar `client_id`,
+      int32.
     num_examples: A list with the number of examples of each client.
   """
 

@@ -667,7 +667,7 @@ def _check_dtypes(keras_model, outputs):
     dtype = output.dtype
     if dtype.is_floating and dtype != tf.float32:
       raise ValueError(
-          f'The output of the Keras model must be float32, got {name!r} of'
-          f' {dtype.name}. Under mixed precision end the model with'
+          f'The output of the Keras model must be float32, got {dtype.name}'
+          f' from {name!r}. Under mixed precision end the model with'
           " tf.keras.layers.Activation('linear', dtype='float32')."
       )

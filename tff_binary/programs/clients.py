@@ -67,9 +67,13 @@ class StoredClients:
       is_remote: Whether the workers do not see this machine's files.
     """
     if is_remote:  # The data travels.
+
+      def dataset(position):
+        features, labels, *weights = self._arrays[position]
+        return learning.client_dataset(features, labels, position, *weights)
+
       return lambda *args: process.next(
-          *args[:-1],
-          [learning.client_dataset(*self._arrays[i], i) for i in args[-1]],
+          *args[:-1], [dataset(position) for position in args[-1]]
       )
     return tff.simulation.compose_dataset_computation_with_computation(
         self._store.dataset_computation, process.next

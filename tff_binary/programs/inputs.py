@@ -153,10 +153,10 @@ def _explained(name, spec):
     )
     lines = [line.strip() for line in str(e).splitlines()]
     # Keras tells what it was doing before and after, AutoGraph before.
-    reason = [line for line in lines if re.match(r'(\w+Error: )', line)] or lines
+    reasons = [line for line in lines if re.match(r'\w+Error: ', line)]
     raise ValueError(
         'the Keras model, its loss or a metric cannot take the examples of'
-        f' {name} ({described} an example): {reason[0]}'
+        f' {name} ({described} an example): {(reasons or lines)[0]}'
     ) from e
 
 

@@ -188,7 +188,7 @@ class ClientStoreTest(tf.test.TestCase, parameterized.TestCase):
       (
           'other_structure',
           lambda c: [(list(c[0]), c[0][1]), c[2]],
-          r'Client 1 has features, labels, client 0 features\[0\], features\[1\]',
+          r'Client 1 has features, labels, client 0 features\[0\], feat',
       ),
       (
           'other_keys',
