@@ -4,18 +4,58 @@
 
 from collections.abc import Callable, Hashable, Sequence
 import hashlib
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_federated as tff
 
 from tff_binary import learning
+from tff_binary.programs import fingerprints
+from tff_binary.programs import inputs
 
 # What only this process can run: a worker that gets such a dataset fails.
 _PYTHON_OPS = frozenset({'PyFunc', 'PyFuncStateless', 'EagerPyFunc'})
 
 CreateDataset = Callable[[Any], tf.data.Dataset]
+
+
+def of(
+    clients: Any,
+    client_ids: Optional[Sequence[Hashable]] = None,
+    preprocess: Optional[Callable[[tf.data.Dataset], tf.data.Dataset]] = None,
+) -> Union['StoredClients', 'DatasetClients']:
+  """Returns the clients that a user means.
+
+  Args:
+    clients: A `tff.simulation.datasets.ClientData`, a function from a client id
+      to a dataset, or what `inputs.as_clients` takes.
+    client_ids: The ids of the clients that a function knows.
+    preprocess: For datasets, see `DatasetClients`.
+
+  Raises:
+    TypeError: If a client's dataset does not consist of batches.
+    ValueError: If the arguments do not fit one another, if there is no client,
+      or see `inputs.as_clients`.
+  """
+  if isinstance(clients, tff.simulation.datasets.ClientData):
+    create_dataset = clients.create_tf_dataset_for_client
+    ids = clients.client_ids if client_ids is None else client_ids
+  elif callable(clients):
+    if client_ids is None:
+      raise ValueError('client_ids must list the ids that clients takes')
+    create_dataset, ids = clients, client_ids
+  else:
+    for name, value in (('client_ids', client_ids), ('preprocess', preprocess)):
+      if value is not None:
+        raise ValueError(
+            f'{name} is for clients that are datasets, not for arrays, got'
+            f' {value!r}'
+        )
+    return StoredClients(*inputs.as_clients(clients))
+  if not len(ids):  # pylint: disable=g-explicit-length-test
+    raise ValueError('clients must hold at least one client')
+  return DatasetClients(ids, create_dataset, preprocess)
 
 
 class StoredClients:
@@ -38,32 +78,31 @@ class StoredClients:
     """
     self.ids = list(ids)
     self._arrays = arrays
-    self._store = None
+    self.element_spec = learning.client_dataset(
+        *arrays[0][:2], 0, *arrays[0][2:]
+    ).element_spec
 
-  @property
-  def element_spec(self):
-    if self._store is None:
-      raise ValueError('The clients must be written first.')
-    return self._store.element_spec
+  def __len__(self):
+    return len(self.ids)
 
-  def write(self, folder: str):
-    """Writes the clients' data into an empty folder."""
-    self._store = learning.ClientStore.write(folder, self._arrays)
+  def __getitem__(self, position):
+    """Returns the arrays of the client at a position."""
+    return self._arrays[position]
 
   def settings(self):
-    """Returns what tells these clients from others, in numbers and strings."""
-    leaves = tf.nest.flatten(list(self._arrays))
+    """Returns what tells these clients from others, as JSON holds it."""
     return {
-        'num_clients': len(self.ids),
+        'num_clients': len(self),
         'client_ids_sha256': _sha256_of_strings(self.ids),
-        'clients_sha256': sha256(leaves),
+        'clients_sha256': sha256(tf.nest.flatten(list(self._arrays))),
     }
 
-  def next_round(self, process, is_remote: bool):
+  def next_round(self, process, folder: str, is_remote: bool):
     """Returns `process.next` with clients' positions in place of their data.
 
     Args:
       process: The learning process.
+      folder: A folder that is empty or does not exist yet.
       is_remote: Whether the workers do not see this machine's files.
     """
     if is_remote:  # The data travels.
@@ -75,8 +114,9 @@ class StoredClients:
       return lambda *args: process.next(
           *args[:-1], [dataset(position) for position in args[-1]]
       )
+    store = learning.ClientStore.write(folder, self._arrays)
     return tff.simulation.compose_dataset_computation_with_computation(
-        self._store.dataset_computation, process.next
+        store.dataset_computation, process.next
     )
 
 
@@ -114,7 +154,7 @@ class DatasetClients:
     self._create_dataset = create_dataset
     self._preprocess = preprocess
     self.element_spec = None
-    self.element_spec = self.dataset(0).element_spec
+    self.element_spec = self[0].element_spec
     is_batch = (
         set(self.element_spec) >= {'x', 'y'}
         if isinstance(self.element_spec, dict)
@@ -129,15 +169,24 @@ class DatasetClients:
           f' and y, got {self.element_spec}. Map and batch them in preprocess.'
       )
 
+  def __len__(self):
+    return len(self.ids)
+
   def settings(self):
     """See `StoredClients.settings`; the data themselves are not looked at."""
+    function = self._create_dataset
     return {
-        'num_clients': len(self.ids),
+        'num_clients': len(self),
         'client_ids_sha256': _sha256_of_strings(self.ids),
         'client_element_spec': str(self.element_spec),
+        # That of a ClientData is TFF's.
+        'clients': None
+        if hasattr(function, '__self__')
+        else fingerprints.describe(function),
+        'preprocess': fingerprints.describe(self._preprocess),
     }
 
-  def dataset(self, position: int) -> tf.data.Dataset:
+  def __getitem__(self, position):
     """Returns the dataset of the client at a position."""
     client_id = self.ids[position]
     dataset = self._create_dataset(client_id)
@@ -155,14 +204,14 @@ class DatasetClients:
       )
     return dataset
 
-  def next_round(self, process, is_remote: bool):
-    """See `StoredClients.next_round`."""
-
+  def next_round(self, process, folder: str, is_remote: bool):
+    """See `StoredClients.next_round`; nothing is written."""
+    del folder
     # One function makes them all, and a look into a dataset is not for nothing.
-    as_elements = is_remote or _has_python_functions(self.dataset(0))
+    as_elements = is_remote or _has_python_functions(self[0])
 
     def data(position):
-      dataset = self.dataset(position)
+      dataset = self[position]
       return list(dataset.as_numpy_iterator()) if as_elements else dataset
 
     return lambda *args: process.next(

@@ -1,29 +1,31 @@
 # SPDX-FileCopyrightText: 2026 The tff_binary Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Trains a user's Keras model on a user's arrays, with resume."""
+"""Trains a user's Keras model on a user's clients, with resume."""
 
 from collections.abc import Callable, Mapping, Sequence
 import contextlib
 import dataclasses
 import functools
-import hashlib
 import inspect
-import numbers
 import shutil
 import tempfile
 import time
 from typing import Any, Optional, TextIO, Union
+import warnings
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_federated as tff
 
 from tff_binary import algorithms
 from tff_binary import files
 from tff_binary import learning
+from tff_binary import parameters
+from tff_binary.learning import keras_models
 from tff_binary.programs import checkpoints
+from tff_binary.programs import clients as clients_lib
 from tff_binary.programs import evaluation
 from tff_binary.programs import fingerprints
+from tff_binary.programs import inputs
 from tff_binary.programs import logs
 from tff_binary.programs import metrics
 from tff_binary.programs import progress as progress_lib
@@ -31,8 +33,6 @@ from tff_binary.programs import run_folder
 from tff_binary.runtime import contexts
 from tff_binary.runtime import errors
 from tff_binary.runtime import settings
-
-_Arrays = tuple[np.ndarray, np.ndarray]
 
 _CLIENT_DATA = 'client_data'
 _CHECKPOINTS = 'checkpoints'
@@ -59,10 +59,16 @@ class TrainingResult:
 
 def train(
     model_fn: Callable[[], tf.keras.Model],
-    clients: Sequence[_Arrays],
+    clients: Any,
     *,
     rounds: int,
-    test: Optional[_Arrays] = None,
+    test: Optional[Any] = None,
+    client_ids: Optional[Sequence[Union[int, str]]] = None,
+    preprocess: Optional[Callable[[tf.data.Dataset], tf.data.Dataset]] = None,
+    test_clients: Optional[Any] = None,
+    loss_fn: Optional[Callable[[], keras_models.Losses]] = None,
+    loss_weights: Optional[keras_models.LossWeights] = None,
+    metrics_fn: Optional[Callable[[], keras_models.Metrics]] = None,
     algorithm: str = 'fedavg',
     hyperparameters: Optional[Any] = None,
     local_training: Optional[learning.LocalTraining] = None,
@@ -71,7 +77,7 @@ def train(
     evaluate_every: int = 1,
     monitor: Optional[str] = None,
     mode: Optional[str] = None,
-    preprocess_test_fn: Optional[Callable[[tf.Tensor], tf.Tensor]] = None,
+    preprocess_test_fn: Optional[Callable[[Any], Any]] = None,
     seed: int = 0,
     output_dir: Optional[str] = None,
     flags: Optional[Mapping[str, Any]] = None,
@@ -80,7 +86,7 @@ def train(
     progress: Union[bool, TextIO] = True,
     **process_options,
 ) -> TrainingResult:
-  """Trains a classifier on clients' arrays and returns it.
+  """Trains a Keras model on clients' data and returns it.
 
   ```
   result = tff_binary.programs.train(
@@ -88,6 +94,10 @@ def train(
       test=(test_images, test_labels), algorithm='fedbat', rounds=20)
   result.model.predict(...)
   ```
+
+  By default the model is a classifier, from features to logits. With `loss_fn`
+  and `metrics_fn` it is whatever Keras' `fit` trains by supervision; features,
+  labels and sample weights may then be structures of arrays.
 
   With an `output_dir` every round is written to it, and the same call made
   again, after whatever ended the first one, continues after the last finished
@@ -99,12 +109,28 @@ def train(
   NumPy and TensorFlow are set by `seed`.
 
   Args:
-    model_fn: A no-arg function that returns a new, uncompiled Keras model from
-      features to float32 logits.
-    clients: For each client its features, an array of shape `[n, ...]`, and its
-      integer labels, of shape `[n]`. `n` may differ and be 0.
+    model_fn: A no-arg function that returns a new, uncompiled Keras model.
+    clients: For each client its features and labels, and sample weights if the
+      loss takes some: arrays of shape `[n, ...]`, or structures of such. `n` may
+      differ and be 0. In a list, whose positions are the clients' ids, or in a
+      dict from ids. Or a `tff.simulation.datasets.ClientData`, or a function
+      from a client id to a `tf.data.Dataset`, of which only the ids are kept in
+      memory.
     rounds: The number of rounds, at least 1.
-    test: Features and labels of the central test set, or None.
+    test: The central test set, like one client; or None.
+    client_ids: The ids of the clients of a function; of a `ClientData` those to
+      train on, by default all.
+    preprocess: A function from the dataset of a `ClientData` or function to a
+      dataset of batches `(x, y)` or `(x, y, sample_weight)`, or dicts of these
+      names; None if it is one.
+    test_clients: Clients' own test sets, in the form of `clients` (with its
+      `client_ids` and `preprocess`). The metrics' mean and deciles over the
+      clients become columns `test_clients_<metric>_...`, see
+      `evaluation.build_client_evaluation`. None, the default, for none.
+    loss_fn: See `learning.keras_model_fn`; for training and evaluation.
+    loss_weights: See `learning.keras_model_fn`.
+    metrics_fn: See `learning.keras_model_fn`; for training and evaluation, with
+      the columns `train_<metric>` and `test_<metric>`.
     algorithm: One of `tff_binary.algorithms.names()`.
     hyperparameters: The algorithm's dataclass of hyper-parameters or a dict of
       its fields; None for the defaults.
@@ -141,7 +167,9 @@ def train(
     A `TrainingResult`.
 
   Raises:
-    ValueError: If an argument is outside its range.
+    TypeError: If a client's dataset does not consist of batches.
+    ValueError: If an argument is outside its range, or if the model, the loss or
+      a metric cannot take the clients' or the test data.
     RunFolderError: If the folder is in use, holds another run or damaged files
       that cannot be made again, or its disk is full.
     WorkerError: If a worker cannot be started or reached, or is lost for good.
@@ -153,15 +181,21 @@ def train(
     hyperparameters = algorithm.hyperparameters(**hyperparameters)
   if local_training is None:
     local_training = learning.LocalTraining()
-  num_clients = _integer('the number of clients', len(clients), 1)
+  clients = clients_lib.of(clients, client_ids, preprocess)
+  local_training.check_fits(clients.is_stored)
+  if test_clients is not None:
+    test_clients = clients_lib.of(test_clients, client_ids, preprocess)
+  if test is not None and not isinstance(test, tf.data.Dataset):
+    test = inputs.as_test(test)
   if clients_per_round is None:
-    clients_per_round = num_clients
-  clients_per_round = _integer(
-      'clients_per_round', clients_per_round, 1, num_clients
+    clients_per_round = len(clients)
+  numbers = parameters.check(
+      rounds=rounds, evaluate_every=evaluate_every, seed=seed
   )
-  rounds = _integer('rounds', rounds, 1)
-  evaluate_every = _integer('evaluate_every', evaluate_every, 1)
-  seed = _integer('seed', seed, 0, 2**31 - 1)
+  numbers['clients_per_round'] = parameters.Constraint(
+      int, minimum=1, maximum=len(clients)
+  ).check('clients_per_round', clients_per_round)
+  rounds, seed = numbers['rounds'], numbers['seed']
   metrics.check_monitor(monitor, mode)
   if not isinstance(runtime, settings.Runtime) and runtime != 'current':
     raise ValueError(
@@ -179,9 +213,38 @@ def train(
     stream = terminal if progress is True else progress or None
 
     tf.keras.utils.set_random_seed(seed)
-    example = clients[0][0], local_training.preprocess_fn
-    model = _build_model(model_fn, *example)
+    losses_and_metrics = dict(
+        loss_fn=loss_fn, loss_weights=loss_weights, metrics_fn=metrics_fn
+    )
+    variable_model_fn = learning.keras_model_fn(
+        model_fn,
+        clients.element_spec,
+        preprocess_fn=local_training.preprocess_fn,
+        compute_dtype=compute_dtype,
+        **losses_and_metrics,
+    )
+    # Evaluation computes in float32.
+    build_model = learning.keras_model_fn(
+        model_fn,
+        clients.element_spec,
+        preprocess_fn=local_training.preprocess_fn,
+        **losses_and_metrics,
+    )
+    say = functools.partial(_say, stream)
+    with warnings.catch_warnings(record=True) as caught:
+      model = build_model().keras_model
+    for warning in caught:
+      say(f'warning: {warning.message}')
     initial_weights = model.get_weights()
+    preprocess_test_fn = preprocess_test_fn or local_training.preprocess_fn
+    _check_examples(
+        model,
+        clients,
+        test,
+        local_training.preprocess_fn,
+        preprocess_test_fn,
+        losses_and_metrics,
+    )
     arguments = {
         'algorithm': algorithm.name,
         **dataclasses.asdict(hyperparameters),
@@ -192,25 +255,27 @@ def train(
             for field in dataclasses.fields(local_training)
         },
         'compute_dtype': compute_dtype,
-        'rounds': rounds,
-        'num_clients': num_clients,
-        'clients_per_round': clients_per_round,
-        'evaluate_every': evaluate_every,
+        **numbers,
+        **clients.settings(),
+        'test_clients': test_clients and test_clients.settings(),
+        **{
+            name: fingerprints.describe(value)
+            for name, value in losses_and_metrics.items()
+        },
         'monitor': monitor,
         'mode': mode,
         'preprocess_test_fn': fingerprints.describe(preprocess_test_fn),
-        'seed': seed,
-        'clients_sha256': _sha256(array for c in clients for array in c),
-        'test_sha256': _sha256(test or ()),
+        'test_sha256': clients_lib.sha256(tf.nest.flatten(test or ()))
+        if not isinstance(test, tf.data.Dataset)
+        else None,
         'model': fingerprints.describe(model),
-        'initial_weights_sha256': _sha256(initial_weights),
+        'initial_weights_sha256': clients_lib.sha256(initial_weights),
     }
     settings_now = {
         'flags': dict(flags or {}),
         'arguments': arguments,
         run_folder.OPTIONS: _describe_options(process_options),
     }
-    say = functools.partial(_say, stream)
     saved = checkpoints.Checkpoints(folder.path / _CHECKPOINTS)
     checkpoint = saved.newest(say)
     folder.check_settings(
@@ -228,34 +293,24 @@ def train(
     client_data = folder.path / _CLIENT_DATA
     shutil.rmtree(client_data, ignore_errors=True)  # Of a killed process.
     stack.callback(shutil.rmtree, client_data, ignore_errors=True)
-    store = learning.ClientStore.write(str(client_data), clients)
     progress = stack.enter_context(
         progress_lib.Progress(stream, rounds, advice)
     )
     process = algorithm.build(
-        learning.keras_model_fn(
-            model_fn,
-            store.element_spec,
-            preprocess_fn=local_training.preprocess_fn,
-            compute_dtype=compute_dtype,
-        ),
+        variable_model_fn,
         hyperparameters=hyperparameters,
-        element_spec=store.element_spec,
+        element_spec=clients.element_spec if clients.is_stored else None,
         local_training=local_training,
         seed=seed,
         **process_options,
     )
     # TFF traces Keras in graphs of version 1, which makes the classes of
     # earlier models unusable until a new model is made eagerly.
-    model = _build_model(model_fn, *example)
+    model = build_model().keras_model
     model.set_weights(initial_weights)
-    evaluate = None
-    if test is not None:
-      evaluate = evaluation.build_evaluation(
-          model,
-          test,
-          preprocess_fn=preprocess_test_fn or local_training.preprocess_fn,
-      )
+    evaluate = _build_evaluate(
+        model, test, test_clients, preprocess_test_fn, losses_and_metrics
+    )
     if runtime != 'current':
       stack.enter_context(
           contexts.execution_context(runtime, str(folder.log_path))
@@ -263,7 +318,12 @@ def train(
     try:
       history = _train_rounds(
           process,
-          _build_next_round(process, store, clients, runtime),
+          clients.next_round(
+              process,
+              str(client_data),
+              runtime != 'current' and runtime.kind == 'remote',
+          ),
+          clients,
           model,
           evaluate,
           progress,
@@ -274,11 +334,7 @@ def train(
               checkpoint.notes['history'] if checkpoint else (), monitor, mode
           ),
           settings_now,
-          rounds=rounds,
-          num_clients=num_clients,
-          clients_per_round=clients_per_round,
-          evaluate_every=evaluate_every,
-          seed=seed,
+          **numbers,
       )
     except (errors.WorkerError, run_folder.RunFolderError):
       raise  # They say all there is to say.
@@ -288,7 +344,7 @@ def train(
       raise
     result = {
         **metrics.summarize(history),
-        'weights_sha256': _sha256(model.get_weights()),
+        'weights_sha256': clients_lib.sha256(model.get_weights()),
         'model': _save_model(model, folder.path),
     }
     folder.write_result(result)
@@ -370,25 +426,62 @@ def _load_weights(model, path, result):
   except Exception as e:  # pylint: disable=broad-exception-caught
     # Whatever Keras, zipfile and HDF5 find wrong with it.
     raise files.DamagedFileError(path, files.reason(e)) from e
-  if _sha256(model.get_weights()) != result['weights_sha256']:
+  if clients_lib.sha256(model.get_weights()) != result['weights_sha256']:
     raise files.DamagedFileError(path, 'its weights are not the result')
 
 
-def _build_next_round(process, store, clients, runtime):
-  """Returns `process.next` with client ids in place of the clients' data."""
-  if runtime != 'current' and runtime.kind == 'remote':
-    # The workers do not see this machine's files: the data travels.
-    return lambda *args: process.next(
-        *args[:-1], [learning.client_dataset(*clients[i], i) for i in args[-1]]
+def _check_examples(
+    model, clients, test, preprocess_fn, preprocess_test_fn, losses_and_metrics
+):
+  """Checks all arrays before any training."""
+  if clients.is_stored:
+    inputs.check_examples(
+        model,
+        [
+            (inputs.client_name(client_id), clients[position])
+            for position, client_id in enumerate(clients.ids)
+        ],
+        preprocess_fn=preprocess_fn,
+        **losses_and_metrics,
     )
-  return tff.simulation.compose_dataset_computation_with_computation(
-      store.dataset_computation, process.next
-  )
+  if test is not None and not isinstance(test, tf.data.Dataset):
+    inputs.check_examples(
+        model,
+        [('test', test)],
+        preprocess_fn=preprocess_test_fn,
+        **losses_and_metrics,
+    )
+
+
+def _build_evaluate(
+    model, test, test_clients, preprocess_fn, losses_and_metrics
+):
+  """Returns a function that evaluates `model` on all test data, or None."""
+  evaluations = []
+  for build, data in (
+      (evaluation.build_evaluation, test),
+      (evaluation.build_client_evaluation, test_clients),
+  ):
+    if data is not None:
+      evaluations.append(
+          build(model, data, preprocess_fn=preprocess_fn, **losses_and_metrics)
+      )
+  if not evaluations:
+    return None
+
+  def evaluate():
+    results = {}
+    for function in evaluations:
+      results.update(function())
+    return results
+
+  return evaluate
 
 
 def _train_rounds(
     process,
     next_round,
+    clients,
     model,
     evaluate,
     progress,
@@ -399,7 +492,6 @@ def _train_rounds(
     settings_now,
     *,
     rounds,
-    num_clients,
     clients_per_round,
     evaluate_every,
     seed,
@@ -411,7 +503,8 @@ def _train_rounds(
 
   Args:
     process: The process, with or without client states.
-    next_round: `process.next` with client ids in place of the clients' data.
+    next_round: `process.next` with clients' positions in place of their data.
+    clients: The clients.
     model: The Keras model, with the initial weights.
     evaluate: A function that evaluates `model`, or None.
     progress: The `progress.Progress`.
@@ -421,7 +514,6 @@ def _train_rounds(
     history: The `metrics.History` up to there.
     settings_now: The settings, to be noted in the checkpoints.
     rounds: See `train`.
-    num_clients: The number of all clients.
     clients_per_round: See `train`.
     evaluate_every: See `train`.
     seed: See `train`.
@@ -440,15 +532,16 @@ def _train_rounds(
   elif metrics.exists(path):
     progress.message(f'{path} has no checkpoint; training from round 1')
   sample = tff.simulation.build_uniform_sampling_fn(
-      range(num_clients), random_seed=seed
+      range(len(clients)), random_seed=seed
   )
   with contextlib.ExitStack() as stack:
     client_states = None
+    positions = {client_id: i for i, client_id in enumerate(clients.ids)}
     if isinstance(process, learning.StatefulLearningProcess):
       stack.enter_context(_advice_on_client_states(saved))
       client_states = learning.ClientStates(
           path / _CLIENT_STATES,
-          process.initialize_client,
+          lambda client_id: process.initialize_client(positions[client_id]),
           notes.get('client_rounds', {}),
           rounds_done,
       )
@@ -457,12 +550,13 @@ def _train_rounds(
     progress.start(rounds_done)
     for round_num in range(rounds_done + 1, rounds + 1):
       start = time.monotonic()
-      ids = sample(round_num, clients_per_round)
+      drawn = sample(round_num, clients_per_round)
       if client_states is None:
-        state, output = next_round(state, ids)
+        state, output = next_round(state, drawn)
       else:
+        ids = [clients.ids[position] for position in drawn]
         kept = [client_states.load(client_id) for client_id in ids]
-        state, kept, output = next_round(state, kept, ids)
+        state, kept, output = next_round(state, kept, drawn)
         client_states.save(dict(zip(ids, kept)), round_num)
       row = {'round_num': round_num, **learning.round_metrics(output)}
       row['round_seconds'] = time.monotonic() - start
@@ -510,37 +604,6 @@ def _advice_on_client_states(saved):
           f' {older[-1]}'
       )
     raise run_folder.RunFolderError(f'{e}; {advice}') from e
-
-
-def _integer(name, value, minimum, maximum=None):
-  """Returns the value as an `int`; raises a `ValueError` if out of range."""
-  if (
-      not isinstance(value, numbers.Integral)
-      or value < minimum
-      or (maximum is not None and value > maximum)
-  ):
-    allowed = f'in [{minimum}, {maximum}]' if maximum else f'>= {minimum}'
-    raise ValueError(f'{name} must be an integer {allowed}, got {value!r}')
-  return int(value)
-
-
-def _build_model(model_fn, features, preprocess_fn):
-  """Returns a new model, with weights even if it waits for its first input."""
-  features = tf.zeros([1, *np.shape(features)[1:]], np.asarray(features).dtype)
-  model = model_fn()
-  model(preprocess_fn(features) if preprocess_fn is not None else features)
-  return model
-
-
-def _sha256(arrays):
-  """Returns the digest of the arrays' little-endian bytes in C order."""
-  digest = hashlib.sha256()
-  for array in arrays:
-    array = np.asarray(array)
-    digest.update(
-        np.ascontiguousarray(array, array.dtype.newbyteorder('<')).data
-    )
-  return digest.hexdigest()
 
 
 def _save_model(model, path):

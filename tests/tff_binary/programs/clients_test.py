@@ -151,7 +151,7 @@ class DatasetClientsTest(tf.test.TestCase):
         _preprocess,
     )
     with self.assertRaisesRegex(TypeError, "client 'HAMLET' has elements .*64"):
-      source.dataset(_IDS.index('HAMLET'))
+      source[_IDS.index('HAMLET')]
 
 
 if __name__ == '__main__':
