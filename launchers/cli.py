@@ -61,6 +61,7 @@ def _open_standard_streams():
     if getattr(sys, name) is None:
       stream = open(os.devnull, 'w')  # pylint: disable=consider-using-with
       setattr(sys, name, stream)
+  sys.stdout = _Output(sys.stdout)
 
 
 def _parse_flags(argv):
@@ -96,27 +97,44 @@ def _guard(main):
       run_folder.RunFolderError, files.DamagedFileError, errors.WorkerError
   ) as e:
     _exit(e, 1)
-  except OSError as e:
-    if not _is_output_lost():
-      raise
-    _exit(f'cannot write to standard output: {e.strerror}', 1)
+  except _OutputLost as e:
+    # What is left would be tried, and reported, once more at the end.
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    _exit(f'cannot write to standard output: {e}', 1)
   except _Terminated:
     sys.exit(128 + signal.SIGTERM)
   except KeyboardInterrupt:
     sys.exit(128 + signal.SIGINT)
 
 
-def _is_output_lost():
-  """Returns whether standard output cannot be written; discards it if so."""
-  try:
-    sys.stdout.flush()
-  except OSError:
-    # What is left would be tried, and reported, once more at the end.
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
-    os.close(null)
-    return True
-  return False
+class _OutputLost(Exception):
+  """Standard output cannot be written; the message says why."""
+
+
+class _Output:
+  """Standard output, with an error of its own when it cannot be written."""
+
+  def __init__(self, stream):
+    self._stream = stream
+
+  def write(self, text):
+    with self._naming_errors():
+      return self._stream.write(text)
+
+  def flush(self):
+    with self._naming_errors():
+      self._stream.flush()
+
+  @contextlib.contextmanager
+  def _naming_errors(self):
+    try:
+      yield
+    except OSError as e:
+      raise _OutputLost(e.strerror) from e
+
+  def __getattr__(self, name):
+    return getattr(self._stream, name)
 
 
 class _Terminated(KeyboardInterrupt):

@@ -3,11 +3,14 @@
 """Tests of training on a user's own data and model."""
 
 import asyncio
+import gc
 import hashlib
 import io
 import json
 import os
 import pathlib
+import re
+import shutil
 import tempfile
 from unittest import mock
 
@@ -25,6 +28,8 @@ from tff_binary.programs import metrics
 from tff_binary.programs import training
 
 _ROUNDS = 3
+# TensorFlow takes such names for patterns.
+_ODD_NAME = '-lr[0.1] *?{a,b}%20 \u00fc\'"\\$'
 _TIMES = ('round_seconds', 'eval_seconds')
 
 
@@ -42,6 +47,17 @@ def _train(**kwargs):
       progress=False,
   )
   return training.train(**{**arguments, **kwargs})
+
+
+def _relu_model():
+  """`tiny.batch_norm_model` with another activation and the same weights."""
+  return tf.keras.Sequential([
+      tf.keras.layers.Activation('relu')
+      if isinstance(layer, tf.keras.layers.Activation)
+      else layer
+      for layer in [tf.keras.Input((tiny.NUM_FEATURES,))]
+      + tiny.batch_norm_model().layers
+  ])
 
 
 def _without_times(rows):
@@ -164,30 +180,92 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
           'clients_sha256 was',
       ),
       ('test_set', dict(test=None), 'test_sha256 was'),
-      ('model', dict(model_fn=tiny.dense_model), 'initial_weights_sha256'),
+      ('weights', dict(model_fn=tiny.dense_model), 'initial_weights_sha256'),
+      ('activation', dict(model_fn=_relu_model), 'model was '),
+      (
+          'preprocess',
+          dict(
+              local_training=learning.LocalTraining(
+                  batch_size=8, preprocess_fn=lambda x: x + 1.0
+              )
+          ),
+          'preprocess_fn was null, now it is ".*lambda',
+      ),
+      (
+          'augment',
+          dict(
+              local_training=learning.LocalTraining(
+                  batch_size=8, augment_fn=lambda x, seed: x + 1.0
+              )
+          ),
+          'augment_fn was null, now it is ".*lambda',
+      ),
+      (
+          'preprocess_test',
+          dict(preprocess_test_fn=lambda x: x + 1.0),
+          'preprocess_test_fn was null, now it is ".*lambda',
+      ),
+      (
+          'monitor',
+          dict(monitor='test_loss'),
+          'monitor was null, now it is "test_loss"',
+      ),
+      ('mode', dict(mode='min'), 'mode was null, now it is "min"'),
+      (
+          'weighting',
+          dict(weighting='uniform'),
+          'weighting was "default", now it is "uniform"',
+      ),
+      ('downlink', dict(downlink_bits=8), 'downlink_bits was .* now it is 8;'),
+      ('last', dict(compress_last=False), 'compress_last was .* it is false'),
+      (
+          'server_optimizer',
+          dict(server_optimizer=tff.learning.optimizers.build_sgdm(0.5)),
+          'server_optimizer was .* 0.5',
+      ),
+      (
+          'wrap_aggregator',
+          dict(wrap_aggregator=lambda f: f),
+          'wrap_aggregator was .*lambda',
+      ),
+      (
+          'is_compressed',
+          dict(is_compressed=lambda spec: True),
+          'is_compressed was .*lambda',
+      ),
       ('fewer_rounds', dict(rounds=2), 'rounds can only go up'),
   )
   def test_another_run_is_refused(self, change, message):
     with self.assertRaisesRegex(programs.RunFolderError, message):
       _train(output_dir=str(self.path), **change)
 
-  def test_resumes_from_a_full_disk_between_row_and_checkpoint(self):
-    path = self.path.with_name('full')
+  def test_an_option_at_its_default_is_no_change(self):
+    result = _train(
+        output_dir=str(self.path),
+        weighting='examples',
+        downlink_bits=32,
+        compress_last=True,
+        server_optimizer=None,
+    )
+    self.assertEqual(result.summary, self.result.summary)
+
+  def test_resumes_from_a_full_disk_in_a_folder_of_any_name(self):
+    path = self.path.with_name(_ODD_NAME)
     save = checkpoints.Checkpoints.save
 
-    def save_first(self, state, round_num):
+    def save_first(self, state, round_num, notes):
       if round_num > 1:
         raise tf.errors.ResourceExhaustedError(
             None, None, 'x; No space left on device'
         )
-      save(self, state, round_num)
+      save(self, state, round_num, notes)
 
     with mock.patch.object(checkpoints.Checkpoints, 'save', save_first):
       with self.assertRaisesRegex(
-          programs.RunFolderError, f'disk is full: .* {path}'
+          programs.RunFolderError, f'disk is full: .* {re.escape(str(path))}'
       ):
         _train(output_dir=str(path))
-    self.assertLen(metrics.read_history(path), 2)
+    self.assertLen(metrics.read_history(path), 1)
     shown = io.StringIO()
     result = _train(output_dir=str(path), progress=shown)
     self.assertStartsWith(shown.getvalue(), 'resuming after round 1\n')
@@ -197,6 +275,123 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(
         result.summary['weights_sha256'], self.result.summary['weights_sha256']
     )
+    self.assertEqual(
+        {p.name for p in path.iterdir()}, {p.name for p in self.path.iterdir()}
+    )
+    self.assertLen(list((path / 'tensorboard').iterdir()), 2)
+    # What is finished is read from there as well.
+    self.assertEqual(_train(output_dir=str(path)).summary, result.summary)
+
+  def _copy(self):
+    path = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    shutil.copytree(self.path, path, dirs_exist_ok=True)
+    return path
+
+  def _assert_like_before(self, result, path):
+    self.assertEqual(
+        _without_times(result.history), _without_times(self.result.history)
+    )
+    self.assertEqual(
+        result.summary['weights_sha256'], self.result.summary['weights_sha256']
+    )
+    self.assertEqual(metrics.read_history(path), result.history)
+    self.assertEqual(
+        json.loads((path / 'result.json').read_text()), result.summary
+    )
+
+  def test_trains_a_damaged_folder_from_the_last_good_round(self):
+    path = self._copy()
+    for name in ('config.json', 'metrics.csv', 'result.json', 'model.keras',
+                 'checkpoints/round_3.npz'):
+      whole = (path / name).read_bytes()
+      (path / name).write_bytes(whole[: len(whole) // 2])
+    shown = io.StringIO()
+    result = _train(output_dir=str(path), progress=shown)
+    *said, resuming, last = shown.getvalue().splitlines()
+    self.assertLen(said, 3)
+    self.assertRegex(said[0], 'round_3.npz is damaged: .*; going back to round')
+    self.assertRegex(said[1], 'config.json is damaged: .* from .*round_2.npz')
+    self.assertRegex(said[2], 'result.json is damaged: .* from .*round_2.npz')
+    self.assertEqual(resuming, 'resuming after round 2')
+    self.assertStartsWith(last, 'round 3/3')
+    self._assert_like_before(result, path)
+    self.assertEqual(
+        json.loads((path / 'config.json').read_text()),
+        json.loads((self.path / 'config.json').read_text()),
+    )
+
+  def test_makes_the_result_again_from_the_last_checkpoint(self):
+    path = self._copy()
+    (path / 'model.keras').write_bytes(b'PK garbage')
+    (path / 'metrics.csv').unlink()
+    shown = io.StringIO()
+    result = _train(output_dir=str(path), progress=shown)
+    self.assertRegex(
+        shown.getvalue(),
+        'model.keras is damaged: .* it is made again from .*round_3.npz\n'
+        'resuming after round 3\n$',
+    )
+    self.assertEqual(result.summary, self.result.summary)
+    self._assert_like_before(result, path)
+    # By the other tests it is whole and has the result's weights.
+    self.assertEqual(_train(output_dir=str(path)).summary, result.summary)
+
+  @parameterized.parameters(
+      ('metrics.csv', 'cut', 'metrics.csv is damaged: '),
+      ('metrics.csv', 'missing', 'metrics.csv is damaged: it is missing'),
+      ('result.json', 'cut', 'result.json is damaged: .*restore it from a'),
+      ('result.json', '"rounds": 3|"rounds": 3, "uplink_bytes": 1', None),
+      ('result.json', '"uplink_bytes": |"uplink_bytes": 1', 'by the rounds'),
+      ('model.keras', 'cut', 'model.keras is damaged: '),
+      ('model.keras', 'missing', 'model.keras is damaged: '),
+  )
+  def test_never_believes_what_is_damaged(self, name, damage, message):
+    path = self._copy()
+    whole = (path / name).read_bytes()
+    if damage == 'missing':
+      (path / name).unlink()
+    elif damage == 'cut':
+      (path / name).write_bytes(whole[: len(whole) // 2])
+    else:
+      old, new = damage.encode().split(b'|')
+      self.assertIn(old, whole)
+      (path / name).write_bytes(whole.replace(old, new))
+    # There is nothing to make it again from.
+    shutil.rmtree(path / 'checkpoints')
+    if message is None:  # The last of two equal names counts in JSON.
+      self.assertEqual(
+          _train(output_dir=str(path)).summary, self.result.summary
+      )
+      return
+    with self.assertRaisesRegex(programs.RunFolderError, message) as caught:
+      _train(output_dir=str(path))
+    self.assertNotIn('\n', str(caught.exception))
+    self.assertNotIn('delete', str(caught.exception))
+
+  def test_writes_metrics_of_a_finished_run_from_its_checkpoint(self):
+    path = self._copy()
+    whole = (path / 'metrics.csv').read_text()
+    with mock.patch.object(training, '_train_rounds') as train_rounds:
+      for contents in ('', whole[: len(whole) // 2], whole.replace('3', '4')):
+        (path / 'metrics.csv').write_text(contents)
+        result = _train(output_dir=str(path))
+        self.assertEqual((path / 'metrics.csv').read_text(), whole)
+        self.assertEqual(result.history, self.result.history)
+    train_rounds.assert_not_called()
+
+  def test_leaves_neither_descriptor_nor_thread_nor_computation(self):
+    def left():
+      gc.collect()
+      process = psutil.Process()
+      computations = [
+          c for c in gc.get_objects()
+          if isinstance(c, tff.framework.ConcreteComputation)
+      ]
+      return process.num_fds(), process.num_threads(), len(computations)
+
+    before = left()
+    _train(rounds=1, clients_per_round=1)
+    self.assertEqual(left(), before)
 
   def test_counts_rounds_without_usable_clients_and_keeps_nothing(self):
     shown = io.StringIO()
@@ -212,6 +407,11 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(os.listdir(folder), [])
     self.assertLen(result.history, 2)
     self.assertIn('warning: no client of round 2', shown.getvalue())
+    # A mean over nothing is no number.
+    for row in result.history:
+      self.assertIsNone(row['train_loss'])
+      self.assertIsNone(row['train_accuracy'])
+    self.assertNotIn('loss 0', shown.getvalue().split('accuracy')[0])
     for weights, initial in zip(
         result.model.get_weights(), tiny.batch_norm_model().get_weights()
     ):
