@@ -590,7 +590,7 @@ def _aligned(labels, output):
   if labels.dtype.is_floating and output.dtype.is_floating:
     labels = tf.cast(labels, output.dtype)
   # Else the difference of [n] and [n, 1] would be one of [n, n].
-  if labels.shape.rank + 1 == output.shape.rank and output.shape[-1] == 1:
+  if output.shape[-1] == 1 and labels.shape.rank < output.shape.rank:
     labels = labels[..., tf.newaxis]
   return labels
 
@@ -665,7 +665,7 @@ def _check_dtypes(keras_model, outputs):
       )
   for name, output in outputs.items():
     dtype = output.dtype
-    if dtype.is_floating and dtype != tf.float32:
+    if dtype.is_floating and dtype != tf.float32:  # Python values.
       raise ValueError(
           f'The output of the Keras model must be float32, got {dtype.name}'
           f' from {name!r}. Under mixed precision end the model with'

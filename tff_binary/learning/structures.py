@@ -166,7 +166,7 @@ def check_alike(
   """
   leaves, expected = _leaves(examples), _leaves(like)
   names, expected_names = ([leaf for leaf, _ in l] for l in (leaves, expected))
-  if names != expected_names:
+  if names != expected_names:  # Python values.
     raise ValueError(
         f'{_capitalized(name)} has {", ".join(names)}, {like_name}'
         f' {", ".join(expected_names)}.'
