@@ -21,7 +21,7 @@ class SignCodec(codec.Codec):
   """Lossy: the sign of every entry times one step size; `sign(0)` is +1.
 
   The step size is either the same for all clients, rounds and tensors (SignSGD
-  as in section 1 of the FedBAT paper), and then not sent, or the mean absolute
+  as in the FedBAT paper, section 1 and appendix A.2), and then not sent, or the mean absolute
   entry of the tensor, which minimizes the squared error (EF-SignSGD,
   Karimireddy et al. 2019). The payload is `bits`, uint8 of shape `[ceil(n /
   8)]`, and in the second case `step_size`, one float32.
@@ -105,11 +105,11 @@ class NoisySignCodec(SignCodec):
 class StochasticSignCodec(SignCodec):
   """Lossy: signs drawn with chance `1/2 + x / (2 bound)` of being +1.
 
-  Source: Stoc-SignSGD (Jin et al., arXiv 2002.10940), whose bound is the 2-norm
-  of the update; the FedBAT paper takes its max norm, since with the 2-norm
-  either sign is about as likely. The bound is taken tensor by tensor (our
-  choice, the papers do not say) and not sent: the result is unbiased up to the
-  factor `step_size / bound`.
+  Source: Stoc-SignSGD (Safaryan and Richtárik, ICML 2021), whose bound is the
+  2-norm of the update (FedBAT paper, section 1); the FedBAT paper takes its max
+  norm (appendix A.2), since with the 2-norm either sign is about as likely. The
+  bound is taken tensor by tensor (our choice, the papers do not say) and not
+  sent: the result is unbiased up to the factor `step_size / bound`.
   """
 
   def __init__(self, step_size, bound='max_norm'):
