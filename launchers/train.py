@@ -87,7 +87,7 @@ _PARTITION = flags.DEFINE_enum(
     ['natural', 'iid', 'dirichlet', 'labels', 'labels_random'],
     'How examples are spread over clients: as they come, of tasks with natural'
     ' clients (shakespeare), and their default; at random, the default of the'
-    ' other tasks; by label proportions from a Dirichlet distribution; the least'
+    ' others; by label proportions from a Dirichlet distribution; the least'
     ' used labels for each client in turn; random labels for each client.',
 )
 _PARTITION_SEED = flags.DEFINE_integer(
