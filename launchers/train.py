@@ -375,6 +375,8 @@ def main(argv):
       task.build_model,
       [(task.train_features[p], task.train_labels[p]) for p in partition],
       test=(task.test_features, task.test_labels),
+      loss_fn=task.loss_fn,
+      metrics_fn=task.metrics_fn,
       algorithm=_ALGORITHM.value,
       hyperparameters=hyperparameters,
       local_training=learning.LocalTraining(

@@ -19,9 +19,11 @@ from absl.testing import absltest
 from absl.testing import flagsaver
 from absl.testing import parameterized
 import psutil
+import tensorflow as tf
 
 from launchers import cli
 from launchers import train
+import tasks
 from tests.launchers import processes
 from tests.tff_binary.runtime import worker_processes
 from tff_binary import algorithms
@@ -226,6 +228,31 @@ class TrainTest(parameterized.TestCase):
     ):
       with self.assertRaisesRegex(cli.UsageError, message):
         _main(**{**play, **settings})
+
+  def test_sequences_are_scored_without_their_padding(self):
+    (self.path / 'shakespeare.txt').write_text(_PLAY)
+    run = self.path / 'run'
+    play = dict(task='shakespeare', data_dir=str(self.path), lstm_units=3)
+    _main(
+        algorithm='fedavg',
+        output_dir=str(run),
+        **{**play, 'train_examples': None, 'num_clients': None},
+        learning_rate=1.0,
+        kernel_initializer='kaiming',
+    )
+    task = tasks.load(**{'name': play.pop('task'), **play})
+    model = tf.keras.models.load_model(run / 'model.keras')
+    logits = model(task.preprocess_test(task.test_features))
+    (accuracy,) = task.metrics_fn()
+    accuracy.update_state(task.test_labels, logits)
+    last = metrics.read_history(run)[-1]
+    self.assertAlmostEqual(
+        last['test_loss'], float(task.loss_fn()(task.test_labels, logits)), 4
+    )
+    self.assertAlmostEqual(
+        last['test_accuracy'], float(accuracy.result()), places=6
+    )
+    self.assertIn('train_accuracy', last)
 
   def test_prints_and_plots_the_partition(self):
     png = self.path / 'partition.png'
