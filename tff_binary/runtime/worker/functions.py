@@ -15,6 +15,7 @@ from tensorflow.python.eager import context as eager_context
 from tensorflow.python.eager import execute
 
 from tff_binary.runtime.worker import graph
+from tff_binary.runtime.worker import memory
 from tff_binary.runtime.worker import sequences
 from tff_binary.runtime.worker import values
 
@@ -210,14 +211,15 @@ class TensorFlowFunction:
     if self._name is not None:
       context = eager_context.context()
       with self._lock:
-        outputs = iter(
+        outputs = map(
+            memory.forget_attributes,
             execute.execute(
                 self._name,
                 self._num_outputs,
                 [tensors[i] for i in self._inputs],
                 _call_attributes(context),
                 context,
-            )
+            ),
         )
     return self._result.pack([
         next(outputs) if fed is None else tensors[fed] for fed in self._passed

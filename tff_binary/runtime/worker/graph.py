@@ -8,6 +8,7 @@ function in the eager runtime has none of these, and there is one runtime for
 all threads. `prepare` rewrites the graph accordingly.
 """
 
+import graphlib
 import itertools
 import re
 
@@ -73,7 +74,11 @@ def prepare(graph_def, feeds, fetches, initialize_op='', keep_tables=False):
   Returns:
     The names of the feeds that the graph uses, and of the handles of the tables
     that are kept.
+
+  Raises:
+    ValueError: If the graph lacks a node or its functions call themselves.
   """
+  _check_functions(graph_def)
   _prune(graph_def, feeds, [*fetches, *filter(None, [initialize_op])])
   if initialize_op:
     _initialize_first(graph_def, initialize_op, feeds)
@@ -110,9 +115,13 @@ def tables(graph_def):
 
 
 def source(graph_def, feeds, fetch):
-  """Follows identities up to a feed or to what computes; returns its name."""
+  """Follows identities up to a feed or to what computes; returns its name.
+
+  Raises:
+    ValueError: If they lead back to where they came from.
+  """
   nodes = {node.name: node for node in graph_def.node}
-  while True:
+  for _ in range(len(nodes) + 1):
     fetch = with_output(fetch)
     node = nodes.get(_node_name(fetch))
     if (
@@ -123,6 +132,7 @@ def source(graph_def, feeds, fetch):
     ):
       return fetch
     fetch = node.input[0]
+  raise ValueError(f'The graph has a cycle of identities at {fetch!r}.')
 
 
 def _node_name(tensor):
@@ -189,6 +199,32 @@ def _initialize_first(graph_def, initialize_op, feeds):
       node.input.append(f'^{_node_name(initialize_op)}')
 
 
+def _function_attributes(node):
+  """Yields the `NameAttrList`s of the functions that a node names."""
+  for value in node.attr.values():
+    for function in [value.func, *value.list.func]:
+      if function.name:
+        yield function
+
+
+def _check_functions(graph_def):
+  """Raises an error if functions call themselves: TensorFlow would crash."""
+  calls = {
+      function.signature.name: {
+          name
+          for node in function.node_def
+          for name in (node.op, *(f.name for f in _function_attributes(node)))
+      }
+      for function in graph_def.library.function
+  }
+  try:
+    graphlib.TopologicalSorter(calls).prepare()
+  except graphlib.CycleError as error:
+    raise ValueError(
+        f'The graph\'s functions call themselves: {" > ".join(error.args[1])}.'
+    ) from None
+
+
 def _rename_functions(graph_def):
   """Gives the graph's functions names that no other graph has.
 
@@ -209,10 +245,8 @@ def _rename_functions(graph_def):
     gradient.gradient_func = rename(gradient.gradient_func)
   for node in _all_nodes(graph_def):
     node.op = rename(node.op)
-    for value in node.attr.values():
-      for function in [value.func, *value.list.func]:
-        if function.name:
-          function.name = rename(function.name)
+    for function in _function_attributes(node):
+      function.name = rename(function.name)
 
 
 def _set_dataset_options(nodes, output=''):

@@ -98,6 +98,9 @@ def _answers_errors(method):
       code, message = grpc.StatusCode.INTERNAL, error.message
     except (ValueError, TypeError) as error:
       code, message = grpc.StatusCode.INVALID_ARGUMENT, str(error)
+    except RecursionError:
+      code = grpc.StatusCode.INVALID_ARGUMENT
+      message = 'The computation is nested too deeply, or calls itself.'
     except Exception as error:  # pylint: disable=broad-exception-caught
       logging.exception('%s failed', method.__name__)
       code, message = grpc.StatusCode.INTERNAL, repr(error)

@@ -17,6 +17,7 @@ from typing import Any, Optional
 import numpy as np
 import tensorflow as tf
 
+from tff_binary.runtime.worker import memory
 from tff_binary.runtime.worker import protocol
 
 # Sixteen-bit floats travel as the bits of a uint16.
@@ -106,7 +107,7 @@ def tensor_from_array(array):
     size = int(np.prod(shape, dtype=np.int64))
     if len(elements) == 1 and size > 1:
       elements = np.broadcast_to(elements, [size])
-  return tf.constant(elements.reshape(shape), dtype)
+  return memory.forget_attributes(tf.constant(elements.reshape(shape), dtype))
 
 
 def _elements_of_list(array, dtype):
@@ -157,9 +158,8 @@ def sequence_from_message(sequence):
   """Returns the `Sequence` of a `Value.Sequence` message."""
   if sequence.WhichOneof('value') != 'serialized_graph_def':
     raise ValueError('A sequence must have a serialized_graph_def.')
-  return Sequence(
-      tf.constant(sequence.serialized_graph_def), sequence.element_type
-  )
+  graph = memory.forget_attributes(tf.constant(sequence.serialized_graph_def))
+  return Sequence(graph, sequence.element_type)
 
 
 def to_message(value, message):

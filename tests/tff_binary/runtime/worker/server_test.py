@@ -16,6 +16,7 @@ from unittest import mock
 from absl.testing import absltest
 from absl.testing import parameterized
 import grpc
+import tensorflow as tf
 
 from tff_binary.runtime import worker
 from tff_binary.runtime.worker import protocol
@@ -229,6 +230,57 @@ class ServerTest(parameterized.TestCase):
     self._assert_refused(
         grpc.StatusCode.UNIMPLEMENTED, lambda: self._create_value(intrinsic)
     )
+
+  def test_computations_that_never_end_are_refused(self):
+    """Each ran for ever or crashed the worker, for all of its clients."""
+
+    def tensorflow(graph_def):
+      value = protocol.Value()
+      value.computation.tensorflow.graph_def.value = graph_def
+      value.computation.tensorflow.result.tensor.tensor_name = 'a:0'
+      value.computation.type.function.result.tensor.dtype = 1
+      return value
+
+    def cycle(number, op):
+      graph_def = tf.compat.v1.GraphDef()
+      for i in range(number):
+        source = 'abc'[(i + 1) % number]
+        node = graph_def.node.add(name='abc'[i], op=op, input=[source])
+        node.attr['T'].type = tf.float32.as_datatype_enum
+      return tensorflow(graph_def.SerializeToString())
+
+    def recursion(number):
+      graph_def = tf.compat.v1.GraphDef()
+      graph_def.node.add(name='a', op='f0')
+      for i in range(number):
+        function = graph_def.library.function.add()
+        function.signature.name = f'f{i}'
+        function.signature.output_arg.add(name='y', type=1)
+        called = f'f{(i + 1) % number}'
+        function.node_def.add(name='call', op=called)
+        function.ret['y'] = 'call:y:0'
+      return tensorflow(graph_def.SerializeToString())
+
+    # (lambda x: x(x))(lambda x: x(x))
+    self_application = protocol.Value()
+    call = self_application.computation.call
+    for computation in (call.function, call.argument):
+      function = getattr(computation, 'lambda')
+      function.parameter_name = 'x'
+      function.result.call.function.reference.name = 'x'
+      function.result.call.argument.reference.name = 'x'
+
+    for value in (
+        *(cycle(n, op) for n in (1, 2, 3) for op in ('Identity', 'Neg')),
+        recursion(1),
+        recursion(2),
+        self_application,
+    ):
+      with self.subTest(str(value)):
+        self._assert_refused(
+            grpc.StatusCode.INVALID_ARGUMENT, lambda: self._create_value(value)
+        )
+    self._assert_serves()
 
   @parameterized.parameters(
       (dict(devices=('GPU:99',)), "no device 'GPU:99'; there are CPU:0"),

@@ -14,6 +14,7 @@ from absl.testing import absltest
 from absl.testing import parameterized
 import grpc
 import numpy as np
+import psutil
 import tensorflow as tf
 import tensorflow_federated as tff
 from tensorflow_federated.python.core.environments.tensorflow_frontend import tensorflow_computation
@@ -102,7 +103,7 @@ def worker_context(**kwargs):
 
 @contextlib.contextmanager
 def _process_context(python):
-  """Runs TFF's computations on a worker in a process of its own."""
+  """Runs TFF's computations on a worker process, which it yields."""
   process = subprocess.Popen(
       [python, '-m', 'tff_binary.runtime.worker', '--port=0'],
       cwd=_ROOT,
@@ -112,7 +113,7 @@ def _process_context(python):
   )
   try:
     with context_of(process.stdout.readline().split()[-1]):
-      yield
+      yield process
   finally:
     process.kill()
     process.wait()
@@ -196,9 +197,22 @@ class SameAsCppTest(parameterized.TestCase):
         for ours, expected in zip(weights, self._expected[name]):
           np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-6)
 
+  def _assert_memory_is_flat(self, process, num_clients=50):
+    """Fails if every round leaves more than 10 KB a client; a leak is 50."""
+    memory = psutil.Process(process.pid).memory_info
+    clients = _our_clients(num_clients)
+    growth = []
+    for _ in range(6):
+      before = memory().rss
+      _weights_after_round(self._rounds['FedAvg'][0], clients)
+      growth.append((memory().rss - before) / num_clients)
+    with self.subTest('memory'):
+      self.assertLess(min(growth), 10_000, growth)
+
   def test_worker_process(self):
-    with _process_context(sys.executable):
+    with _process_context(sys.executable) as process:
       self._assert_same_as_cpp()
+      self._assert_memory_is_flat(process)
 
   @absltest.skipUnless(_PYTHON, 'TFF_BINARY_WORKER_PYTHON is not set')
   def test_worker_process_on_newer_tensorflow(self):
@@ -212,8 +226,9 @@ class SameAsCppTest(parameterized.TestCase):
         ],
         check=True,
     )
-    with _process_context(_PYTHON):
+    with _process_context(_PYTHON) as process:
       self._assert_same_as_cpp()
+      self._assert_memory_is_flat(process)
 
   def test_bits_do_not_depend_on_the_number_of_threads(self):
     results = {'FedBAT': [], 'FedAvg of TFF': []}
