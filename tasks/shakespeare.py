@@ -293,7 +293,8 @@ def load(
   Args:
     data_dir: See `load_roles`.
     cache_dir: See `load_roles`.
-    kernel_initializer: See `registry.load`.
+    kernel_initializer: See `registry.load`. From the small values of `'paper'`
+      the LSTMs take long to leave the letters' frequencies: take `'kaiming'`.
     seed: See `registry.load`.
     lstm_units: The units of each LSTM layer, in `[1, 4096]`; 256 in the papers.
     min_characters: Leaves out the roles that say less, at least 0.
