@@ -93,6 +93,8 @@ def _guard(main):
     sys.stdout.flush()
   except UsageError as e:
     _exit(e, 2)
+  except errors.MergeError as e:
+    _exit(f'--{e}', 2)
   except (
       run_folder.RunFolderError, files.DamagedFileError, errors.WorkerError
   ) as e:

@@ -47,6 +47,13 @@ _WORKERS = flags.DEFINE_list(
     'Of --runtime=remote: the addresses host:port,host:port,... of workers that'
     ' run already.',
 )
+_MERGE = flags.DEFINE_enum(
+    'merge',
+    _DEFAULTS.merge,
+    settings.MERGES,
+    "Of --runtime=remote: in_order adds from worker to worker in the clients'"
+    " order; tff adds the workers' sums as they come in, by TFF's own engine.",
+)
 _ALLOW_LOST_WORKERS = flags.DEFINE_boolean(
     'allow_lost_workers',
     False,
@@ -82,6 +89,7 @@ _OPTIONS = (
     _CLIENTS_PER_DEVICE,
     _WORKER_PYTHON,
     _WORKERS,
+    _MERGE,
     _ALLOW_LOST_WORKERS,
     _WORKER_DEADLINE,
     _CERTIFICATE,

@@ -179,6 +179,22 @@ class TrainTest(parameterized.TestCase):
         _outcome(self.path / 'moved'), _outcome(self.path / 'local')
     )
 
+  def test_stock_engine_gives_the_same_but_for_the_order_of_sums(self):
+    with worker_processes.cpp_workers(2) as workers:
+      _main(
+          output_dir=str(self.path / 'tff'),
+          algorithm='signsgd',
+          runtime='remote',
+          workers=workers,
+          merge='tff',
+      )
+    _main(output_dir=str(self.path / 'local'), algorithm='signsgd')
+    rows, _ = _outcome(self.path / 'tff')
+    for row, expected in zip(rows, _outcome(self.path / 'local')[0]):
+      self.assertEqual(row.keys(), expected.keys())
+      for name, value in row.items():
+        self.assertAlmostEqual(value, expected[name], places=4)
+
   def test_default_folder_tells_runs_apart(self):
     with mock.patch.object(training, 'train', side_effect=NameError) as called:
       with self.assertRaises(NameError):
@@ -353,6 +369,16 @@ class CommandLineTest(parameterized.TestCase):
     )
     self.assertEqual((status, out, err.count('\n')), (1, '', 1), err)
     self.assertRegex(err, 'the worker localhost:1 cannot be reached')
+
+  def test_what_the_stock_engine_cannot_run_is_one_line(self):
+    folder = self.enter_context(tempfile.TemporaryDirectory())
+    status, out, err = processes.run(
+        'train',
+        *('--task=digits', '--algorithm=ef_signsgd', f'--output_dir={folder}'),
+        *('--runtime=remote', '--workers=localhost:1', '--merge=tff'),
+    )
+    self.assertEqual((status, out, err.count('\n')), (2, '', 1), err)
+    self.assertRegex(err, '--merge must be in_order for ef_signsgd, whose cli')
 
   def test_checks_flags_before_it_imports_tensorflow(self):
     program = 'import sys, launchers.train; print("tensorflow" in sys.modules)'

@@ -304,6 +304,8 @@ def train(
         seed=seed,
         **process_options,
     )
+    if runtime != 'current' and runtime.merge == 'tff':  # Python values.
+      contexts.check_merges(process.next, algorithm.name)
     # TFF traces Keras in graphs of version 1, which makes the classes of
     # earlier models unusable until a new model is made eagerly.
     model = build_model().keras_model

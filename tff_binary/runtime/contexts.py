@@ -9,6 +9,7 @@ computation is repeated from its start. A round of training thus ends with the
 same weights whether or not a worker died in it.
 """
 
+import asyncio
 import atexit
 import collections
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ import pathlib
 import shutil
 import sys
 import tempfile
+import threading
 import time
 from typing import Optional
 import weakref
@@ -26,6 +28,7 @@ from absl import logging
 import portpicker
 import tensorflow_federated as tff
 
+from tensorflow_federated.python.core.backends.native import mergeable_comp_compiler
 from tensorflow_federated.python.core.environments.tensorflow_frontend import tensorflow_computation
 from tff_binary.runtime import connections
 from tff_binary.runtime import errors
@@ -90,7 +93,10 @@ def execution_context(
     atexit.register(stack.close)
     stack.callback(atexit.unregister, stack.close)
     workers = _start_workers(runtime, log_path, stack)
-    context = _WatchedContext(workers, runtime.allow_lost_workers)
+    if runtime.merge == 'tff':
+      context = _MergingContext(workers)
+    else:
+      context = _WatchedContext(workers, runtime.allow_lost_workers)
     stack.callback(context.close)
     stack.enter_context(tff.framework.get_context_stack().install(context))
     yield
@@ -120,22 +126,64 @@ def _start_workers(runtime, log_path, stack):
   return workers
 
 
+def check_merges(computation: tff.Computation, name: str):
+  """Checks that TFF's engine, `merge='tff'`, can run a computation.
+
+  Args:
+    computation: The `next` of a process.
+    name: What the error calls it.
+
+  Raises:
+    MergeError: If it returns values of clients, such as their states, or does
+      not compile to TFF's `MergeableCompForm`, for which a round must aggregate
+      once.
+  """
+  if _has_clients(computation.type_signature.result):
+    # TFF would have all clients train a second time, for these values.
+    raise errors.MergeError(
+        f"merge must be in_order for {name}, whose clients keep states, got 'tff'"
+    )
+  try:
+    _MERGEABLE.compile(computation)
+  except (TypeError, ValueError) as e:
+    raise errors.MergeError(
+        f'merge must be in_order for {name}, whose rounds are more than one'
+        f" broadcast and one aggregation, got 'tff'"
+    ) from e
+
+
+def _has_clients(type_spec):
+  """Whether a type has a part at clients, one that may differ among them."""
+  if isinstance(type_spec, tff.FederatedType):
+    return type_spec.placement is tff.CLIENTS and not type_spec.all_equal
+  return isinstance(type_spec, tff.StructType) and any(
+      _has_clients(element)
+      for _, element in tff.structure.iter_elements(type_spec)
+  )
+
+
 
 class _Compiler:
-  """Stands in for TFF's `CompilerPipeline`, whose cache never lets go.
+  """Compiles what TFF's contexts run, once for all contexts of this process.
 
-  What is compiled is kept for other contexts of this process, which compile in
-  the same way, and for as long as there is the computation.
+  It stands in for TFF's `CompilerPipeline`, whose cache never lets go; what is
+  compiled is kept for as long as there is the computation.
   """
 
-  compiled = weakref.WeakKeyDictionary()
+  def __init__(self, compile_fn):
+    self._compile_fn = compile_fn
+    self._compiled = weakref.WeakKeyDictionary()
+    self._lock = threading.Lock()
 
   def compile(self, comp):
-    if comp not in self.compiled:
-      compile_fn = tff.backends.native.desugar_and_transform_to_native
-      self.compiled[comp] = compile_fn(comp)
-    return self.compiled[comp]
+    with self._lock:  # The second of two threads finds it done.
+      if comp not in self._compiled:
+        self._compiled[comp] = self._compile_fn(comp)
+      return self._compiled[comp]
 
+
+_NATIVE = _Compiler(tff.backends.native.desugar_and_transform_to_native)
+_MERGEABLE = _Compiler(mergeable_comp_compiler.compile_to_mergeable_comp_form)
 
 
 class _WatchedContext(tff.framework.SyncContext):
@@ -160,7 +208,7 @@ class _WatchedContext(tff.framework.SyncContext):
         transform_result=tensorflow_computation.transform_result,
     )
     # pylint: disable-next=protected-access
-    self._context._async_context._compiler_pipeline = _Compiler()
+    self._context._async_context._compiler_pipeline = _NATIVE
 
   def invoke(self, comp, arg):
     losses = collections.Counter()
@@ -182,6 +230,7 @@ class _WatchedContext(tff.framework.SyncContext):
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()
+    runner._finalizer = lambda loop, thread: None  # pylint: disable=protected-access
 
   def _recover(self, lost, losses):
     """Brings a worker back or does without it."""
@@ -203,6 +252,41 @@ class _WatchedContext(tff.framework.SyncContext):
       self._workers.remove(worker)
     finally:
       self._executors.connections = [w.connection for w in self._workers]
+
+
+class _MergingContext(tff.framework.SyncContext):
+  """TFF's stock engine for several workers, each of which is watched."""
+
+  def __init__(self, workers):
+    """Initializes the context with a list of workers, which are ready."""
+    self._contexts = [
+        _WatchedContext([worker], allow_lost_workers=False)
+        for worker in workers
+    ]
+    self._merging = tff.backends.native.create_mergeable_comp_execution_context(
+        [_InThread(context) for context in self._contexts]
+    )
+
+  def invoke(self, comp, arg):
+    parameter = comp.type_signature.parameter
+    if parameter is None or not _has_clients(parameter):
+      return self._contexts[0].invoke(comp, arg)
+    check_merges(comp, 'this computation')
+    return self._merging.invoke(_MERGEABLE.compile(comp), arg)
+
+  def close(self):
+    for context in self._contexts:
+      context.close()
+
+
+class _InThread(tff.framework.AsyncContext):
+  """A context whose computations run at the same time as others'."""
+
+  def __init__(self, context):
+    self._context = context
+
+  async def invoke(self, comp, arg):
+    return await asyncio.to_thread(self._context.invoke, comp, arg)
 
 
 class _RemoteWorker:

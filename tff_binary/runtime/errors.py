@@ -23,3 +23,7 @@ class WorkerLost(WorkerError):
     super().__init__(f'{connection} is lost: {reason}')
     self.connection = connection
     self.since = since
+
+
+class MergeError(ValueError):
+  """TFF's engine for several workers cannot run a computation."""

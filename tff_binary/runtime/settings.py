@@ -12,6 +12,7 @@ import shutil
 from typing import Optional
 
 KINDS = ('local', 'device', 'remote')
+MERGES = ('in_order', 'tff')
 
 _ADDRESS = r'unix:/.+|[^\s:/,]+:\d+|\[[0-9a-fA-F:]+\]:\d+'
 
@@ -26,6 +27,7 @@ _OPTIONS = {
     ),
     'remote': (
         'workers',
+        'merge',
         'allow_lost_workers',
         'certificate',
         'private_key',
@@ -56,6 +58,10 @@ class Runtime:
       one of its own. It then cannot be restarted.
     workers: Of `'remote'`: the addresses, `'host:port'` or `'unix:/path'`. The
       clients are spread over them in this order.
+    merge: Of `'remote'`: how the workers' sums become one. `'in_order'` goes on
+      adding from worker to worker, in the clients' order; `'tff'` is TFF's
+      `MergeableCompExecutionContext`: each worker sums up its clients, and the
+      sums are added in the order in which they come in.
     worker_deadline: For how many seconds a worker may leave calls unanswered,
       or stay away, before it is given up.
     allow_lost_workers: Of `'remote'`: whether the others take over the clients
@@ -77,6 +83,7 @@ class Runtime:
   worker_python: Optional[str] = None
   in_process: bool = False
   workers: tuple[str, ...] = ()
+  merge: str = 'in_order'
   worker_deadline: float = 60.0
   allow_lost_workers: bool = False
   certificate: Optional[str] = None
@@ -88,6 +95,10 @@ class Runtime:
     if self.kind not in KINDS:
       raise ValueError(
           f'runtime must be one of {", ".join(KINDS)}, got {self.kind!r}'
+      )
+    if self.merge not in MERGES:
+      raise ValueError(
+          f'merge must be one of {", ".join(MERGES)}, got {self.merge!r}'
       )
     for name in ('devices', 'workers'):
       if isinstance(getattr(self, name), str):
@@ -141,6 +152,11 @@ class Runtime:
         raise ValueError(f'workers must be host:port, got {address!r}')
       if self.workers.count(address) > 1:
         raise ValueError(f'workers must differ, got {address!r} twice')
+    if self.allow_lost_workers and self.merge == 'tff':
+      raise ValueError(
+          "allow_lost_workers must be false with merge='tff', which cannot give"
+          ' clients to other workers; got true'
+      )
     files = {
         name: getattr(self, name)
         for name in ('certificate', 'private_key', 'worker_authority')

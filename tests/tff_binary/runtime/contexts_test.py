@@ -382,6 +382,81 @@ class RemoteTest(parameterized.TestCase):
           pass
 
 
+class MergeTest(parameterized.TestCase):
+
+  def setUp(self):
+    super().setUp()
+    self.workers = self.enter_context(worker_processes.cpp_workers(2))
+
+  def _context(self, workers=None, **kwargs):
+    workers = workers or self.workers
+    return runtime.execution_context(
+        runtime.Runtime('remote', workers=workers, merge='tff', **kwargs)
+    )
+
+  def test_adds_the_sums_of_workers_that_compute_at_the_same_time(self):
+    both = threading.Barrier(2, timeout=60)
+    first_two = iter([both.wait] * 2)
+    invoke = contexts._WatchedContext.invoke
+
+    def invoke_together(context, comp, arg):
+      next(first_two, lambda: None)()
+      return invoke(context, comp, arg)
+
+    with self._context():
+      with mock.patch.object(
+          contexts._WatchedContext, 'invoke', invoke_together
+      ):
+        self.assertEqual(_sum_of_counts([1, 2, 30]), 33)
+      # Fewer clients than workers, and none at all.
+      self.assertEqual(_sum_of_counts([5]), 5)
+      self.assertEqual(_count(7), 7)
+
+  def test_each_worker_s_part_is_repeated_by_itself(self):
+    proxy = worker_processes.Proxy(self.workers[1])
+    self.addCleanup(proxy.close)
+    with self._context([self.workers[0], proxy.address]):
+      threading.Timer(0.5, proxy.cut).start()
+      self.assertEqual(_sum_of_counts([1, _seconds()]), _seconds() + 1)
+    self.assertGreater(proxy.num_connections, 1)
+
+  def test_errors_of_clients_and_of_workers(self):
+    with self._context(worker_deadline=1.0):
+      with self.assertRaisesRegex(Exception, 'the value is too large'):
+        _sum_of_small([0.5, 2.0])
+    with self.assertRaisesRegex(
+        runtime.WorkerError, 'the worker localhost:1 cannot be reached'
+    ):
+      with self._context([self.workers[0], 'localhost:1'], worker_deadline=0.5):
+        pass
+
+  def test_refuses_what_is_more_than_one_aggregation(self):
+    at_clients = tff.FederatedType(np.float32, tff.CLIENTS)
+
+    @tff.tensorflow.computation(np.float32, np.float32)
+    def difference(x, y):
+      return x - y
+
+    @tff.federated_computation(at_clients)
+    def mean_deviation(values):
+      mean = tff.federated_broadcast(tff.federated_mean(values))
+      return tff.federated_mean(tff.federated_map(difference, (values, mean)))
+
+    @tff.federated_computation(at_clients)
+    def same(values):
+      return values
+
+    with self._context():
+      for computation, reason in (
+          (mean_deviation, 'rounds are more than one broadcast and one'),
+          (same, 'clients keep states'),
+      ):
+        with self.assertRaisesRegex(
+            ValueError, f'^merge must be in_order for this computation, .*{reason}'
+        ):
+          computation([1.0, 2.0])
+
+
 class EncryptionTest(absltest.TestCase):
 
   @classmethod

@@ -49,6 +49,20 @@ class RuntimeTest(parameterized.TestCase):
           dict(kind='local', devices=['GPU:0']),
           r"^devices is for .* device, .* \('GPU:0',\)",
       ),
+      (dict(merge='tff'), '^merge is for the runtime remote, not for device'),
+      (
+          dict(kind='remote', workers=['localhost:1'], merge='x'),
+          "^merge must be one of in_order, tff, got 'x'",
+      ),
+      (
+          dict(
+              kind='remote',
+              workers=['localhost:1'],
+              merge='tff',
+              allow_lost_workers=True,
+          ),
+          "^allow_lost_workers must be false with merge='tff'",
+      ),
       (dict(insecure=True), '^insecure is for the runtime remote, not for dev'),
       (
           dict(kind='device', max_concurrent_clients=2),
