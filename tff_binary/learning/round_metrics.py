@@ -19,8 +19,8 @@ def round_metrics(
   downlink. Training metrics are named `train_<metric>` and None if no client had
   a usable example. `sparsity` is the share
   of zeros among the kernel entries of a quantized downlink. `received_loss` and
-  `levels` are the clients' loss before training, and the number of levels that
-  followed from it, where the aggregator adapts that.
+  `levels` are the clients' loss before training and the round's number of
+  levels, where the aggregator adapts that.
 
   Where clients take kernels to a different extent, these count as the clients'
   weight layers report them, and all else as the distributor measures it.

@@ -58,12 +58,13 @@ class LossRatio:
     )
 
   def next(self, state, loss):
-    """Returns the state of the round whose clients have received the model.
+    """Returns the state that follows from a loss.
 
     Args:
-      state: The state of the round before.
-      loss: A float32 scalar, the loss of that model. One that is not finite
-        changes nothing.
+      state: The state before.
+      loss: A float32 scalar. In the papers it is the loss of the model that the
+        clients of a round have received, and the new state that of the same
+        round. One that is not finite changes nothing.
 
     Returns:
       A state of the same type.
@@ -126,7 +127,7 @@ class Plateau:
     )
 
   def next(self, state, loss):
-    """Returns the state of the next round, see `LossRatio`."""
+    """Returns the state that follows from a loss, see `LossRatio`."""
     last_mean = state['mean_losses'][-1]
     mean_loss = tf.where(
         tf.equal(state['num_losses'], 0),
