@@ -82,9 +82,9 @@ def of_values(seed, tensors):
   update it encodes, nor the round.
 
   Values are compared by FarmHash's 64-bit fingerprint of their bytes, which is
-  the same in all versions of TensorFlow: where a byte is matters, and one of 2^64
-  pairs of different values shares a seed. Shapes are not compared, and both
-  zeros differ.
+  the same in all versions of TensorFlow: where a byte is matters, and of 2^64
+  pairs of different values about one shares a seed. Shapes are not compared,
+  and both zeros differ. XLA cannot compile it.
 
   Args:
     seed: An int32 tensor of shape `[2]`.

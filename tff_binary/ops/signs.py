@@ -4,9 +4,9 @@
 
 Sources: EF-SignSGD (Karimireddy et al., ICML 2019); z-SignFedAvg (Tang et al.,
 arXiv 2302.02589); Stoc-SignSGD (Safaryan and Richtárik, ICML 2021) as in the
-FedBAT paper (Li et al., ICML 2024): its section 1 gives the chances with the norm
-of the update as bound, its appendix A.2 takes the max norm instead. Jin et al.
-(arXiv 2002.10940) draw signs in the same way.
+FedBAT paper (Li et al., ICML 2024): its section 1 gives the chances with the
+norm of the update as bound, its appendix A.2 takes the max norm instead. Jin et
+al. (arXiv 2002.10940) draw signs in the same way.
 
 Everywhere both zeros have the sign +1: a bit has no third value.
 """

@@ -21,10 +21,10 @@ class SignCodec(codec.Codec):
   """Lossy: the sign of every entry times one step size; `sign(0)` is +1.
 
   The step size is either the same for all clients, rounds and tensors (SignSGD
-  as in the FedBAT paper, section 1 and appendix A.2), and then not sent, or the mean absolute
-  entry of the tensor, which minimizes the squared error (EF-SignSGD,
-  Karimireddy et al. 2019). The payload is `bits`, uint8 of shape `[ceil(n /
-  8)]`, and in the second case `step_size`, one float32.
+  as in the FedBAT paper, section 1 and appendix A.2), and then not sent, or the
+  mean absolute entry of the tensor, which minimizes the squared error
+  (EF-SignSGD, Karimireddy et al. 2019). The payload is `bits`, uint8 of shape
+  `[ceil(n / 8)]`, and in the second case `step_size`, one float32.
   """
 
   def __init__(self, step_size='mean'):

@@ -250,6 +250,21 @@ class ExecutionTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(output.measurements['num_non_finite_clients'], len(bad))
     self.assertEqual(output.measurements['num_clients'], len(bad) + 2)
 
+  @parameterized.named_parameters(
+      ('qsgd', wire.QSGDCodec(7)),
+      ('quantized', wire.QuantizedCodec(4, 'qsgd')),
+      ('range', wire.RangeCodec()),
+      ('mean_sign', wire.SignCodec()),
+  )
+  def test_huge_updates_have_a_finite_mean(self, codec):
+    process = aggregators.PackedMeanFactory(codec).create(
+        tff.TensorType(np.float32, [2, 2]), _FLOAT
+    )
+    updates = np.float32([[[1e20, 1.0]] * 2, [[2e38, -2e38]] * 2])
+    output = process.next(process.initialize(), list(updates), [0.5, 0.25])
+    self.assertTrue(np.all(np.isfinite(output.result)), output.result)
+    self.assertEqual(output.measurements['num_non_finite_clients'], 0)
+
   def test_weights_may_be_integers(self):
     process = aggregators.PackedMeanFactory(wire.BinaryCodec()).create(
         tff.TensorType(np.float32, [3, 3]), tff.TensorType(np.int32)

@@ -117,7 +117,7 @@ class OfValuesTest(tf.test.TestCase, parameterized.TestCase):
       (tf.string, [-1967206138, -1663804521]),
   )
   def test_golden_value(self, dtype, expected):
-    # Saved runs are resumed by other releases of this package and of TensorFlow.
+    # Saved runs are resumed by other releases of this package and TensorFlow.
     if dtype == tf.string:
       value = tf.constant(['one', 'two', ''])
     else:
