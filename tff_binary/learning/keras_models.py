@@ -103,7 +103,9 @@ def keras_model_fn(
     nonlocal previous, has_warned
     with keras_compute_dtype(compute_dtype):
       keras_model = build_keras_model()
-      if keras_model is previous() or _is_of_another_graph(keras_model):
+      if keras_model is previous() or (
+          keras_model.built and _are_of_another_graph(keras_model.variables)
+      ):
         raise ValueError(
             'The function that builds the Keras model must build a new one at'
             f' every call, got {keras_model.name!r} a second time.'
@@ -190,7 +192,12 @@ class KerasModel(tff.learning.models.VariableModel):
 
     def build_metrics():
       metrics = _flat_metrics(metrics_fn(), names)
-      for i, metric in metrics.values():
+      for name, (i, metric) in metrics.items():
+        if _are_of_another_graph(metric.variables):
+          raise ValueError(
+              'metrics_fn must build new metrics at every call, got'
+              f' {name!r} a second time.'
+          )
         _build_metric(metric, labels[i], outputs[names[i]])
       return metrics
 
@@ -428,16 +435,13 @@ def batch_spec(
   return (features, *(part for part in others if part is not None))
 
 
-def _is_of_another_graph(keras_model):
-  """Whether a model has variables that were not made where we are."""
+def _are_of_another_graph(variables):
+  """Whether there are variables that were not made where we are."""
   graph = None
   with tf.init_scope():
     if not tf.executing_eagerly():
       graph = tf.compat.v1.get_default_graph()
-  return keras_model.built and any(
-      getattr(v.handle, 'graph', None) is not graph
-      for v in keras_model.variables
-  )
+  return any(getattr(v.handle, 'graph', None) is not graph for v in variables)
 
 
 def _zeros(spec):

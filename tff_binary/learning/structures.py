@@ -218,14 +218,11 @@ def _as_array(name, leaf):
     raise ValueError(f'{name} must be a regular array: {e}') from e
   if array.dtype.kind in 'US':
     return array.astype(object)
-  if array.dtype.kind == 'O' and array.ndim:
+  if array.dtype.kind == 'O':
     others = [v for v in array.flat if not isinstance(v, (str, bytes))]
     if not others:
       return array
-    raise ValueError(
-        f'{name} must be numbers or strings, got an array of objects that holds'
-        f' {others[0]!r}.'
-    )
+    raise ValueError(f'{name} must be numbers or strings, got {others[0]!r}.')
   dtype = array.dtype.newbyteorder('=')
   if dtype not in _DTYPES:
     raise ValueError(

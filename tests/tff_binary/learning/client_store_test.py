@@ -163,7 +163,7 @@ class ClientStoreTest(tf.test.TestCase, parameterized.TestCase):
       (
           'objects',
           lambda c: [c[0], (c[2][0], np.array([None]))],
-          'labels of client 1 must be numbers or strings, .* holds None',
+          'labels of client 1 must be numbers or strings, got None',
       ),
       (
           'dates',

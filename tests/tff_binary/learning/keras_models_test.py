@@ -217,6 +217,19 @@ class KerasModelFnTest(tf.test.TestCase, parameterized.TestCase):
       model_fn()
       model_fn()
 
+  def test_refuses_the_same_metrics_twice(self):
+    metrics = [tf.keras.metrics.MeanSquaredError('mse')]
+    model_fn = learning.keras_model_fn(
+        supervised.model,
+        _spec(supervised.data()),
+        metrics_fn=lambda: metrics,
+    )
+    with tf.Graph().as_default():
+      with self.assertRaisesRegex(
+          ValueError, "new metrics at every call, got 'mse' a second time"
+      ):
+        model_fn()
+
   def test_refuses_compiled_model(self):
     def build_model():
       model = supervised.model()
