@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The tff_binary Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Tests that README.md is true."""
+"""Tests that README.md and docs/tasks.md are true."""
 
 import pathlib
 import re
@@ -9,20 +9,36 @@ from absl.testing import absltest
 
 from tff_binary import algorithms
 
-_README = pathlib.Path(__file__).parents[1] / 'README.md'
+_ROOT = pathlib.Path(__file__).parents[1]
+_README = _ROOT / 'README.md'
+
+
+def _run_examples(path):
+  """Runs a page's Python blocks; returns their variables."""
+  examples = re.findall(r'```python\n(.*?)```', path.read_text(), re.S)
+  assert examples, path
+  # They build on one another, as a reader would type them.
+  names = {'__name__': path.stem}
+  for example in examples:
+    # pylint: disable-next=exec-used
+    exec(compile(example, str(path), 'exec'), names)
+  return names
 
 
 class ReadmeTest(absltest.TestCase):
 
   def test_python_examples_run(self):
-    examples = re.findall(r'```python\n(.*?)```', _README.read_text(), re.S)
-    self.assertNotEmpty(examples)
-    # They build on one another, as a reader would type them.
-    names = {'__name__': 'readme'}
-    for example in examples:
-      # pylint: disable-next=exec-used
-      exec(compile(example, str(_README), 'exec'), names)
+    names = _run_examples(_README)
     self.assertGreater(names['result'].summary['last_test_accuracy'], 0.8)
+
+  def test_tasks_are_learned(self):
+    names = _run_examples(_ROOT / 'docs' / 'tasks.md')
+    for name in ('regression', 'tags', 'tokens', 'pairs'):
+      losses = [row['train_loss'] for row in names[name].history]
+      self.assertLess(losses[-1], losses[0], name)
+    # The pixels are noise.
+    self.assertGreater(names['digits'].history[-1]['train_loss'], 0.0)
+    self.assertLess(names['regression'].summary['best_test_loss'], 4.0)
 
   def test_table_lists_every_algorithm(self):
     rows = re.findall(r'^\| (\w.*) \| `(\w+)` \| (.*) \| (.*) \|$',
