@@ -42,13 +42,17 @@ class Constraint:
         float: 'a number',
         str: 'a string',
     }[self.kind]
-    if self.minimum is not None and self.maximum is not None:
-      text += f' in [{self.minimum:g}, {self.maximum:g}]'
-    elif self.minimum is not None:
-      text += f' >= {self.minimum:g}'
-    elif self.maximum is not None:
-      text += f' <= {self.maximum:g}'
-    return text if self.also is None else f'{self.also:g} or {text}'
+    minimum, maximum, also = (
+        x if self.kind is int or x is None else f'{x:g}'
+        for x in (self.minimum, self.maximum, self.also)
+    )
+    if minimum is not None and maximum is not None:
+      text += f' in [{minimum}, {maximum}]'
+    elif minimum is not None:
+      text += f' >= {minimum}'
+    elif maximum is not None:
+      text += f' <= {maximum}'
+    return text if also is None else f'{also} or {text}'
 
   def check(self, name: str, value: Any) -> Any:
     """Returns a value as `kind`, NumPy's numbers and bools too.

@@ -26,6 +26,7 @@ class ConstraintTest(parameterized.TestCase):
       ('clamp', 'true or false'),
       ('rounds', 'an integer >= 1'),
       ('downlink_bits', '32 or an integer in [2, 16]'),
+      ('seed', 'an integer in [0, 2147483647]'),
   )
   def test_says_what_is_allowed(self, name, words):
     self.assertEqual(str(_CONSTRAINTS[name]), words)

@@ -11,10 +11,13 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_federated as tff
 
+from tff_binary import parameters
 from tff_binary.learning import structures
 
 # What `tf.io.decode_raw` does not know it reads as what has as many bits.
 _DECODED_AS = {tf.uint32: tf.int32, tf.uint64: tf.int64}
+
+_CLIENT_ID = parameters.Constraint(int, minimum=-(2**31), maximum=2**31 - 1)
 
 
 class ClientStore:
@@ -130,7 +133,12 @@ def client_dataset(
     A `tf.data.Dataset` of the one element `<features, labels, client_id>`, or
     `<features, labels, sample_weights, client_id>`. Its `element_spec` has an
     unknown number of examples and so is every client's.
+
+  Raises:
+    ValueError: If `client_id` is no int32.
   """
+  if not tf.is_tensor(client_id):
+    client_id = _CLIENT_ID.check('client_id', client_id)
   examples = (features, labels)
   if sample_weights is not None:
     examples += (sample_weights,)

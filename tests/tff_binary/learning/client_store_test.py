@@ -106,6 +106,16 @@ class ClientStoreTest(tf.test.TestCase, parameterized.TestCase):
         self.assertAllEqual(element['labels'][1], y[1])
         self.assertAllEqual(element['sample_weights'][0], w[0])
 
+  def test_refuses_client_ids(self):
+    for client_id in ('a', 1.5, None, 2**31, True):
+      with self.subTest(client_id=client_id):
+        with self.assertRaisesRegex(
+            ValueError,
+            r'client_id must be an integer in \[-2147483648, 2147483647\], got'
+            rf' {client_id!r}',
+        ):
+          learning.client_dataset([[1.0]], [0], client_id)
+
   def test_element_spec_is_that_of_the_data(self):
     clients = _clients(np.uint8, np.int32)
     store = learning.ClientStore.write(self._folder, clients)
