@@ -28,11 +28,10 @@ import weakref
 import tensorflow as tf
 import tensorflow_federated as tff
 
+from tff_binary import parameters
 from tff_binary.learning import structures
 
 _finalizer = tff.learning.metrics.create_keras_metric_finalizer
-
-COMPUTE_DTYPES = ('float32', 'bfloat16')
 
 # A loss, or one for each output: a Keras loss, its name, or a function of
 # labels and predictions and, where one of its parameters has that name,
@@ -94,7 +93,7 @@ def keras_model_fn(
       the model is compiled or not new, or if a variable or an output of floats
       is not float32.
   """
-  _check_compute_dtype(compute_dtype)
+  parameters.check(compute_dtype=compute_dtype)
   input_spec = batch_spec(element_spec, preprocess_fn)
   previous = lambda: None  # A reference to the model built before.
   has_warned = False
@@ -354,7 +353,7 @@ def keras_model_of(
 @contextlib.contextmanager
 def keras_compute_dtype(compute_dtype: str):
   """Keras layers that are created inside compute in `compute_dtype`."""
-  _check_compute_dtype(compute_dtype)
+  parameters.check(compute_dtype=compute_dtype)
   previous = tf.keras.mixed_precision.global_policy()
   if compute_dtype == 'bfloat16':
     tf.keras.mixed_precision.set_global_policy('mixed_bfloat16')
@@ -362,13 +361,6 @@ def keras_compute_dtype(compute_dtype: str):
     yield
   finally:
     tf.keras.mixed_precision.set_global_policy(previous)
-
-
-def _check_compute_dtype(compute_dtype):
-  if compute_dtype not in COMPUTE_DTYPES:
-    raise ValueError(
-        f'compute_dtype must be one of {COMPUTE_DTYPES}, got {compute_dtype!r}.'
-    )
 
 
 def unpack_batch(batch: Any) -> tuple[Any, Any, Any]:

@@ -44,6 +44,10 @@ def round_metrics(
   row['num_clients'] = num_clients
   for name, value in train.items():
     row[name] = _number(value)
+  # Those whose training was finite, but not their weighted update.
+  overflown = _find(metrics['aggregator'], 'num_non_finite_clients', max) or 0
+  if 'non_finite_clients' in row:
+    row['non_finite_clients'] += overflown
   dropped = _find(metrics['aggregator'], 'num_dropped_clients', sum)
   if dropped is not None:
     row['num_dropped_clients'] = dropped

@@ -11,7 +11,6 @@ import shutil
 import tempfile
 import time
 from typing import Any, Optional, TextIO, Union
-import warnings
 
 import tensorflow as tf
 import tensorflow_federated as tff
@@ -196,6 +195,7 @@ def train(
       int, minimum=1, maximum=len(clients)
   ).check('clients_per_round', clients_per_round)
   rounds, seed = numbers['rounds'], numbers['seed']
+  parameters.check(compute_dtype=compute_dtype)
   metrics.check_monitor(monitor, mode)
   if not isinstance(runtime, settings.Runtime) and runtime != 'current':
     raise ValueError(
@@ -216,25 +216,20 @@ def train(
     losses_and_metrics = dict(
         loss_fn=loss_fn, loss_weights=loss_weights, metrics_fn=metrics_fn
     )
-    variable_model_fn = learning.keras_model_fn(
-        model_fn,
-        clients.element_spec,
-        preprocess_fn=local_training.preprocess_fn,
-        compute_dtype=compute_dtype,
-        **losses_and_metrics,
-    )
-    # Evaluation computes in float32.
-    build_model = learning.keras_model_fn(
+    keras_model_fn = functools.partial(
+        learning.keras_model_fn,
         model_fn,
         clients.element_spec,
         preprocess_fn=local_training.preprocess_fn,
         **losses_and_metrics,
     )
+    build_model = keras_model_fn()  # Evaluation computes in float32.
+    variable_model = build_model()
+    model = variable_model.keras_model
     say = functools.partial(_say, stream)
-    with warnings.catch_warnings(record=True) as caught:
-      model = build_model().keras_model
-    for warning in caught:
-      say(f'warning: {warning.message}')
+    warning = variable_model.softmax_warning()
+    if warning:  # Else in worker.log alone.
+      say(f'warning: {warning}')
     initial_weights = model.get_weights()
     preprocess_test_fn = preprocess_test_fn or local_training.preprocess_fn
     _check_examples(
@@ -297,7 +292,7 @@ def train(
         progress_lib.Progress(stream, rounds, advice)
     )
     process = algorithm.build(
-        variable_model_fn,
+        keras_model_fn(compute_dtype=compute_dtype),
         hyperparameters=hyperparameters,
         element_spec=clients.element_spec if clients.is_stored else None,
         local_training=local_training,

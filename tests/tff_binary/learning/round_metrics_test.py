@@ -46,6 +46,14 @@ def _metrics(trainable, non_trainable=None):
 
 class RoundMetricsTest(absltest.TestCase):
 
+  def test_counts_clients_that_training_or_the_aggregator_leaves_out(self):
+    halves = (
+        _packed_mean(2, 8, 5, 9, num_non_finite_clients=np.int32(2))
+        for _ in range(2)
+    )
+    row = learning.round_metrics(_metrics(*halves))
+    self.assertEqual(row['non_finite_clients'], 1 + 2)
+
   def test_values(self):
     # 2 clients, 100 parameters: 13 bytes of bits and a step size each.
     row = learning.round_metrics(
