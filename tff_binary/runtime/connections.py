@@ -4,6 +4,7 @@
 
 from concurrent import futures
 import contextlib
+import socket
 import threading
 import time
 
@@ -55,6 +56,8 @@ class Connection:
       credentials: `grpc.ChannelCredentials`; None to send all unencrypted.
     """
     self.name = name
+    self._address = address
+    self._is_encrypted = credentials is not None
     self._deadline = deadline
     if credentials is None:
       self._channel = grpc.insecure_channel(address, _CHANNEL_OPTIONS)
@@ -191,9 +194,36 @@ class Connection:
       check()
       if time.monotonic() > end:
         raise errors.WorkerError(
-            f'{self} cannot be reached for {seconds:g} seconds ({reason})'
+            f'{self} cannot be reached for {seconds:g} seconds'
+            f' ({reason}){self._advice(reason)}'
         )
       time.sleep(0.05)
+
+  def _advice(self, reason):
+    """Returns what to look at if somebody listens but does not understand.
+
+    gRPC names certificates for some of the causes only: a client that is
+    refused sees a closed socket.
+    """
+    host, _, port = self._address.rpartition(':')
+    if self._address.startswith('unix:') or not reason.startswith(
+        grpc.StatusCode.UNAVAILABLE.name
+    ):
+      return ''
+    try:
+      socket.create_connection((host.strip('[]'), int(port)), 1.0).close()
+    except OSError:
+      return ''
+    if self._is_encrypted:
+      return (
+          '; somebody listens there. Does it use TLS, with a certificate for'
+          ' this host name by the worker_authority? Is the certificate here one'
+          " for clients, by the worker's --client_authority? Are both in date?"
+      )
+    return (
+        '; somebody listens there. Does the worker demand certificates'
+        ' (certificate, private_key and worker_authority)?'
+    )
 
   def _is_loss(self, code, executor):
     """Whether an error is the connection's, or of a worker started anew."""

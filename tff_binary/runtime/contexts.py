@@ -18,7 +18,6 @@ import os
 import pathlib
 import shutil
 import sys
-import tempfile
 import threading
 import time
 from typing import Optional
@@ -35,6 +34,7 @@ from tff_binary.runtime import errors
 from tff_binary.runtime import executors
 from tff_binary.runtime import processes
 from tff_binary.runtime import settings
+from tff_binary.runtime.worker import sockets
 
 _BINARY = pathlib.Path(tff.__file__).parent / 'data' / 'worker_binary'
 _PACKAGES = pathlib.Path(__file__).parents[2]
@@ -117,8 +117,8 @@ def _start_workers(runtime, log_path, stack):
   elif runtime.in_process:
     workers = [_InProcessWorker(runtime)]
   else:
-    folder = tempfile.mkdtemp()  # Private to this user.
-    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    folder = sockets.SocketFolder()
+    stack.callback(folder.close)
     workers = [_LocalWorker(runtime, folder, log_path)]
   for worker in workers:
     stack.callback(worker.close)
@@ -328,7 +328,7 @@ class _LocalWorker:
     # A new address each time: the former one may still be in use.
     self._num_starts += 1
     if self._runtime.kind == 'device':
-      address = f'unix:{self._folder}/{self._num_starts}.sock'
+      address = self._folder.address(f'{self._num_starts}.sock')
       command = _device_command(self._runtime, address)
     else:
       port = portpicker.pick_unused_port()

@@ -40,13 +40,14 @@ def end_default_worker() -> None:
   gone, or never, if an exception or a process still refers to the context.
   """
   for thing in gc.get_objects():
-    if type(thing).__qualname__ == _DEFAULT_WORKER:
+    owner = type(thing)
+    if owner.__qualname__ == _DEFAULT_WORKER:
       worker = vars(thing).get('_process')
       if worker is not None:
         worker.kill()
         worker.wait()
-        # Otherwise `__del__` would do so again, to whatever has the number.
-        vars(thing)['_process'] = None
+      # It would complain that half of Python is gone.
+      owner.__del__ = lambda self: None
 
 
 class Process:

@@ -11,6 +11,8 @@ import re
 import shutil
 from typing import Optional
 
+from tff_binary.runtime.worker import sockets
+
 KINDS = ('local', 'device', 'remote')
 MERGES = ('in_order', 'tff')
 
@@ -150,6 +152,12 @@ class Runtime:
     for address in self.workers:
       if not re.fullmatch(_ADDRESS, address):
         raise ValueError(f'workers must be host:port, got {address!r}')
+      path = address.removeprefix('unix:')
+      if path != address and len(os.fsencode(path)) > sockets.MAX_PATH_BYTES:
+        raise ValueError(
+            f'workers must be sockets of at most {sockets.MAX_PATH_BYTES}'
+            f' bytes, got {address!r}'
+        )
       if self.workers.count(address) > 1:
         raise ValueError(f'workers must differ, got {address!r} twice')
     if self.allow_lost_workers and self.merge == 'tff':

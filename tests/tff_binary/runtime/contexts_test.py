@@ -465,8 +465,8 @@ class EncryptionTest(absltest.TestCase):
     cls.folder = cls.enter_context(tempfile.TemporaryDirectory())
     for name in ('authority', 'stranger'):
       _make_certificate(cls.folder, name)
-    for name in ('worker', 'client'):
-      _make_certificate(cls.folder, name, 'authority')
+    _make_certificate(cls.folder, 'worker', 'authority', 'serverAuth')
+    _make_certificate(cls.folder, 'client', 'authority', 'clientAuth')
     files = [
         pathlib.Path(cls.folder, name).read_bytes()
         for name in ('worker.key', 'worker.pem', 'authority.pem')
@@ -499,6 +499,8 @@ class EncryptionTest(absltest.TestCase):
   def test_strangers_are_refused(self):
     for context in (
         self._context(client='stranger', worker_deadline=0.5),
+        # Its key is on other machines than the clients' keys.
+        self._context(client='worker', worker_deadline=0.5),
         self._context(authority='stranger', worker_deadline=0.5),
         runtime.execution_context(
             runtime.Runtime(
@@ -507,18 +509,24 @@ class EncryptionTest(absltest.TestCase):
         ),
     ):
       with self.assertRaisesRegex(
-          runtime.WorkerError, f'{self.workers[0]} cannot be reached'
+          runtime.WorkerError,
+          f'{self.workers[0]} cannot be reached.*somebody.*certificate',
       ):
         with context:
           pass
 
 
-def _make_certificate(folder, name, authority=None):
+def _make_certificate(folder, name, authority=None, usage=None):
   """Makes name.key and name.pem, signed by an authority or by itself."""
   signer = []
   if authority is not None:
     signer = ['-CA', f'{authority}.pem', '-CAkey', f'{authority}.key']
-    signer += ['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
+    for extension in (
+        'basicConstraints=critical,CA:FALSE',
+        f'extendedKeyUsage={usage}',
+        'subjectAltName=DNS:localhost,IP:127.0.0.1',
+    ):
+      signer += ['-addext', extension]
   subprocess.run(
       [
           *('openssl', 'req', '-x509', *signer, '-days', '1', '-nodes'),

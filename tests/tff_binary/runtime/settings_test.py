@@ -87,6 +87,7 @@ class RuntimeTest(parameterized.TestCase):
       (dict(worker_deadline=float('nan')), '^worker_deadline .* got nan'),
       (dict(kind='remote'), '^workers must be at least one'),
       (dict(kind='remote', workers=['x']), "^workers must be .*, got 'x'"),
+      (dict(kind='remote', workers=['unix:/' + 107 * 'x']), '107 bytes, got'),
       (dict(kind='remote', workers=['x:y']), "^workers must be .*, got 'x:y'"),
       (
           dict(kind='remote', workers=['localhost:1'] * 2),

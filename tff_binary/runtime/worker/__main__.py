@@ -11,6 +11,7 @@ import signal
 import sys
 
 from tff_binary.runtime.worker import memory
+from tff_binary.runtime.worker import sockets
 
 _DESCRIPTION = """\
 Runs TFF's computations for clients of the ExecutorGroup protocol.
@@ -94,6 +95,13 @@ def _parse_args(argv):
     parser.error('--insecure contradicts --certificate')
   if any(tls) and args.socket is not None:
     parser.error('a --socket has no TLS, and needs none')
+  if args.socket is not None:
+    num_bytes = len(os.fsencode(args.socket))
+    if not 1 <= num_bytes <= sockets.MAX_PATH_BYTES:
+      parser.error(
+          f'--socket must have 1 to {sockets.MAX_PATH_BYTES} bytes, got'
+          f' {num_bytes}'
+      )
   for path in filter(None, tls):
     if not os.access(path, os.R_OK):
       parser.error(f'cannot read {path}')

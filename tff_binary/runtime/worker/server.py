@@ -3,13 +3,13 @@
 """Starts a worker: a gRPC server with TFF's `ExecutorGroup` service."""
 
 from concurrent import futures
-import tempfile
 from typing import Optional
 
 import grpc
 
 from tff_binary.runtime.worker import devices as devices_lib
 from tff_binary.runtime.worker import service
+from tff_binary.runtime.worker import sockets
 
 # A call holds a thread until its result is there. Calls wait for calls: with
 # too few threads, those that dispose of values would wait too.
@@ -34,7 +34,7 @@ class Server:
     self._server.stop(grace=None).wait()
     self._pool.close()
     if self._folder is not None:
-      self._folder.cleanup()
+      self._folder.close()
 
   def __enter__(self):
     return self
@@ -82,8 +82,8 @@ def start(
   )
   folder = None
   if address is None:
-    folder = tempfile.TemporaryDirectory(prefix='tff_binary_')
-    address = f'unix:{folder.name}/worker.sock'
+    folder = sockets.SocketFolder()
+    address = folder.address('worker.sock')
   max_bytes = max_message_megabytes * 2**20
   server = grpc.server(
       futures.ThreadPoolExecutor(_NUM_RPC_THREADS),

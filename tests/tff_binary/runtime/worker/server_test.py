@@ -317,6 +317,7 @@ class ProcessTest(parameterized.TestCase):
   @parameterized.parameters(
       ([], 'one of the arguments --port --socket is required'),
       (['--port=0', '--socket=s'], 'not allowed with'),
+      (['--socket=' + 108 * 's'], '1 to 107 bytes, got 108'),
       (['--port=70000'], r'--port must be in \[0, 65535\], got 70000'),
       (['--port=0', '--host=0.0.0.0'], 'can be reached from elsewhere'),
       (['--port=0', '--host='], 'can be reached from elsewhere'),
