@@ -33,6 +33,8 @@ from tff_binary.runtime import contexts
 from tff_binary.runtime import errors
 from tff_binary.runtime import settings
 
+from tensorflow.python.framework import ops
+
 _CLIENT_DATA = 'client_data'
 _CHECKPOINTS = 'checkpoints'
 _CLIENT_STATES = 'client_states'
@@ -210,6 +212,7 @@ def train(
       advice = 'nothing is kept without an output_dir'
     folder = stack.enter_context(run_folder.RunFolder(output_dir))
     terminal = stack.enter_context(logs.stderr_to(folder.log_path))
+    stack.enter_context(_forgetting_gradients())
     stream = terminal if progress is True else progress or None
 
     tf.keras.utils.set_random_seed(seed)
@@ -346,6 +349,24 @@ def train(
     }
     folder.write_result(result)
     return TrainingResult(model, history, result)
+
+
+@contextlib.contextmanager
+def _forgetting_gradients():
+  """Drops the gradients that TensorFlow registers for graphs made in the block.
+
+  It does so for every use of `tf.custom_gradient` in a graph, and never forgets
+  them: they keep the graphs of all trainings, some 50 MB each, until the
+  process ends.
+  """
+  registry = ops.gradient_registry
+  before = set(registry.list())
+  try:
+    yield
+  finally:
+    for name in set(registry.list()) - before:
+      if name.startswith('CustomGradient-'):
+        del registry._registry[name]  # pylint: disable=protected-access
 
 
 def _say(stream, text):
