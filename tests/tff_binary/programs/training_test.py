@@ -387,7 +387,7 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
       process = psutil.Process()
       functions = {
           name for name in context.context().list_function_names()
-          if not name.startswith(b'__wrapped__')  # Operations, eagerly.
+          if not name.startswith('__wrapped__')  # Operations, eagerly.
       }
       return process.num_fds(), process.num_threads(), functions
 
