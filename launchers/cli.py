@@ -17,6 +17,7 @@ from tff_binary import files
 from tff_binary.programs import logs
 from tff_binary.programs import run_folder
 from tff_binary.runtime import errors
+from tff_binary.runtime import processes
 from tff_binary.runtime.worker import memory
 
 
@@ -29,8 +30,8 @@ def run(main):
 
   What the user can mend is answered by one line instead of a traceback: exit
   status 2 for a command line that cannot be right, 1 for a folder, a file or a
-  worker that cannot be used or an output that cannot be written. Ctrl-C and SIGTERM end the process in order, with 130 and
-  143.
+  worker that cannot be used or an output that cannot be written. Ctrl-C and
+  SIGTERM end the process in order, with 130 and 143.
 
   Args:
     main: A function of the arguments that are not flags.
@@ -43,6 +44,8 @@ def run(main):
   try:
     _guard(main)
   finally:
+    # What is frozen is not found by it any more.
+    processes.end_default_worker()
     # Spares Python a last search for garbage among the traced graphs: seconds.
     gc.freeze()
 

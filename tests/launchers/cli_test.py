@@ -54,6 +54,27 @@ class CliTest(absltest.TestCase):
           f'{name}: cannot write to standard output: No space left on device\n',
       )
 
+  def test_default_worker_ends_without_a_word(self):
+    script = """
+import tensorflow_federated as tff
+from launchers import cli
+
+def main(argv):
+  print(tff.tensorflow.computation(lambda: 2)())
+
+cli.run(main)
+"""
+    done = subprocess.run(
+        [sys.executable, '-c', script],
+        capture_output=True,
+        text=True,
+        cwd=_ROOT,
+        timeout=120,
+        check=True,
+    )
+    self.assertEqual(done.stdout, '2\n')
+    self.assertNotIn('Traceback', done.stderr)
+
   def test_closed_streams_are_no_fault(self):
     for closed in ('<&-', '2>&-', '>&-', '<&- >&- 2>&-'):
       status, out, err = _shell(f'{self.plot} {closed}')

@@ -41,7 +41,8 @@ class ConstraintTest(parameterized.TestCase):
         with self.assertRaises(ValueError) as raised:
           constraint.check(name, value)
         self.assertEqual(
-            str(raised.exception), f'{name} must be {constraint}, got {value!r}.'
+            str(raised.exception),
+            f'{name} must be {constraint}, got {value!r}.',
         )
 
   @parameterized.parameters(

@@ -12,7 +12,9 @@ from tff_binary.algorithms import registry
     'feddq',
     title='FedDQ',
     source='Qu et al., 2021',
-    summary='trained updates rounded at a fixed resolution, with ever fewer bits',
+    summary=(
+        'trained updates rounded at a fixed resolution, with ever fewer bits'
+    ),
 )
 @dataclasses.dataclass(frozen=True)
 class FedDQ(registry.Hyperparameters):

@@ -39,7 +39,9 @@ class NoisySignSGD(registry.Hyperparameters):
 
   def method(self, seed=0):
     return tff_binary.learning.Method(
-        codec=tff_binary.wire.NoisySignCodec(self.fixed_step_size, self.sigma, self.z),
+        codec=tff_binary.wire.NoisySignCodec(
+            self.fixed_step_size, self.sigma, self.z
+        ),
     )
 
 

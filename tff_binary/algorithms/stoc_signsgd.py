@@ -32,7 +32,9 @@ class StocSignSGD(registry.Hyperparameters):
 
   def method(self, seed=0):
     return tff_binary.learning.Method(
-        codec=tff_binary.wire.StochasticSignCodec(self.fixed_step_size, self.bound),
+        codec=tff_binary.wire.StochasticSignCodec(
+            self.fixed_step_size, self.bound
+        ),
     )
 
 

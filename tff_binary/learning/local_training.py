@@ -84,8 +84,8 @@ class LocalTraining:
     """Refuses what the form of the clients' data decides by itself.
 
     Args:
-      is_stored: Whether clients are stored in one element, see `client_dataset`;
-        else they are datasets of batches.
+      is_stored: Whether clients are stored in one element, see
+        `client_dataset`; else they are datasets of batches.
 
     Raises:
       ValueError: If one of the attributes is set that has no meaning then.
@@ -134,8 +134,8 @@ def build_client_update(
     (`tff.learning.models.ModelWeights`; for a variable with a layer, what the
     layer takes), a client's data, see `client_data.read`, and the client's
     state, `()` if no layer keeps any. It returns the update
-    `<trainable, non_trainable>`, the client's number of examples (float32, 0 for
-    a client that cannot be used), its unfinalized metrics and its new state.
+    `<trainable, non_trainable>`, the client's number of examples (float32, 0
+    for a client that cannot be used), its unfinalized metrics and its new state.
   """
   for layer, variable in zip(weight_layers, model.trainable_variables):
     if layer is not None:

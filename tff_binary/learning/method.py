@@ -94,7 +94,7 @@ class Method:
 
   @property
   def reported_loss(self) -> Optional[str]:
-    """The loss that clients send with their updates, if the method needs one."""
+    """The loss that clients send with their updates, if any."""
     if self.level_schedule is None:
       return None
     if self.level_phases == 1:  # Python values.
@@ -170,7 +170,7 @@ class Method:
       update_type: tff.Type,
       server_optimizer: Optional[tff.learning.optimizers.Optimizer] = None,
   ) -> tff.learning.templates.FinalizerProcess:
-    """Builds the method's finalizer, with a server optimizer if there is one."""
+    """Builds the method's finalizer, with a server optimizer if given."""
     options = {}
     if server_optimizer is not None:
       options['server_optimizer'] = server_optimizer

@@ -81,11 +81,11 @@ def build_learning_process(
 
   Raises:
     TypeError: If `model_fn` does not return a `VariableModel`, if the optimizer
-      is none of TFF's, or if the method has a level schedule and its codec is no
-      `QSGDCodec`.
+      is none of TFF's, or if the method has a level schedule and its codec is
+      no `QSGDCodec`.
     ValueError: If no trainable tensor is compressed, if one is not float32 that
-      weight layers or a packed downlink take, if `model_fn` returns one model twice, or if the method
-      excludes a choice.
+      weight layers or a packed downlink take, if `model_fn` returns one model
+      twice, or if the method excludes a choice.
   """
   method.check_choices(downlink_bits, server_optimizer)
   if local_training is None:

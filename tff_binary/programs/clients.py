@@ -255,9 +255,10 @@ def _is_compatible(spec, expected):
 
 def _has_python_functions(dataset):
   """Whether a dataset's graph calls back into this process."""
+  # pylint: disable=protected-access
   graph = tf.compat.v1.GraphDef.FromString(
       tf.raw_ops.DatasetToGraphV2(
-          input_dataset=dataset._variant_tensor,  # pylint: disable=protected-access
+          input_dataset=dataset._variant_tensor,
           external_state_policy=1,  # Ignores that it may have some.
       ).numpy()
   )

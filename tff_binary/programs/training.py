@@ -112,8 +112,8 @@ def train(
   Args:
     model_fn: A no-arg function that returns a new, uncompiled Keras model.
     clients: For each client its features and labels, and sample weights if the
-      loss takes some: arrays of shape `[n, ...]`, or structures of such. `n` may
-      differ and be 0. In a list, whose positions are the clients' ids, or in a
+      loss takes some: arrays of shape `[n, ...]`, or structures of such. `n`
+      may differ and be 0. In a list, whose positions are the clients' ids, or in a
       dict from ids. Or a `tff.simulation.datasets.ClientData`, or a function
       from a client id to a `tf.data.Dataset`, of which only the ids are kept in
       memory.
@@ -169,8 +169,8 @@ def train(
 
   Raises:
     TypeError: If a client's dataset does not consist of batches.
-    ValueError: If an argument is outside its range, or if the model, the loss or
-      a metric cannot take the clients' or the test data.
+    ValueError: If an argument is outside its range, or if the model, the loss
+      or a metric cannot take the clients' or the test data.
     RunFolderError: If the folder is in use, holds another run or damaged files
       that cannot be made again, or its disk is full.
     WorkerError: If a worker cannot be started or reached, or is lost for good.
