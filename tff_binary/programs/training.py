@@ -199,6 +199,10 @@ def train(
   rounds, seed = numbers['rounds'], numbers['seed']
   parameters.check(compute_dtype=compute_dtype)
   metrics.check_monitor(monitor, mode)
+  # Refuses names that are none of its parameters.
+  inspect.signature(learning.build_learning_process).bind_partial(
+      **process_options
+  )
   if not isinstance(runtime, settings.Runtime) and runtime != 'current':
     raise ValueError(
         f"runtime must be a tff_binary.runtime.Runtime or 'current', got"

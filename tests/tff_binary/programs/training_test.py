@@ -213,12 +213,12 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
       ),
       ('mode', dict(mode='min'), 'mode was null, now it is "min"'),
       (
-          'weighting',
-          dict(weighting='uniform'),
-          'weighting was "default", now it is "uniform"',
+          'loss',
+          dict(loss_fn=lambda: 'sparse_categorical_crossentropy'),
+          'loss_fn was null, now it is ".*lambda',
       ),
+      ('metrics', dict(metrics_fn=list), 'metrics_fn was null, now it is '),
       ('downlink', dict(downlink_bits=8), 'downlink_bits was .* now it is 8;'),
-      ('last', dict(compress_last=False), 'compress_last was .* it is false'),
       (
           'server_optimizer',
           dict(server_optimizer=tff.learning.optimizers.build_sgdm(0.5)),
@@ -243,9 +243,7 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
   def test_an_option_at_its_default_is_no_change(self):
     result = _train(
         output_dir=str(self.path),
-        weighting='examples',
         downlink_bits=32,
-        compress_last=True,
         server_optimizer=None,
     )
     self.assertEqual(result.summary, self.result.summary)
@@ -439,7 +437,7 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
           dict(clients_per_round=5),
           r'clients_per_round must be an integer in \[1, 4\], got 5',
       ),
-      ('no_clients', dict(clients=[]), 'number of clients .* got 0'),
+      ('no_clients', dict(clients=[]), 'clients must hold at least one client'),
       ('evaluate_every', dict(evaluate_every=0), 'evaluate_every .* got 0'),
       ('seed', dict(seed=-1), r'seed must be .* in \[0, 2147483647\], got -1'),
       ('runtime', dict(runtime='local'), "runtime must be a .* got 'local'"),
@@ -453,6 +451,12 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
   def test_bad_arguments(self, change, message):
     with self.assertRaisesRegex(ValueError, message):
       _train(**change)
+
+  def test_unknown_arguments(self):
+    # One is a method's, which is no choice of the user's.
+    for name in ('codec', 'downlinkbits'):
+      with self.assertRaisesRegex(TypeError, f"unexpected .* '{name}'"):
+        _train(**{name: 8})
 
 
 class SaveModelTest(tf.test.TestCase):
