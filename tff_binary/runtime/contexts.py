@@ -225,12 +225,12 @@ class _WatchedContext(tff.framework.SyncContext):
     self._executors.close()
     # TFF's runner would stop when it is collected, which its own thread, whose
     # function refers to it, prevents.
-    runner = self._context._async_runner  # pylint: disable=protected-access
-    loop, thread = runner._event_loop, runner._thread  # pylint: disable=protected-access
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
-    runner._finalizer = lambda loop, thread: None  # pylint: disable=protected-access
+    # pylint: disable=protected-access
+    runner = self._context._async_runner
+    runner._finalizer(runner._event_loop, runner._thread)
+    runner._finalizer = lambda *unused_args: None
+    runner._event_loop.close()
+    # pylint: enable=protected-access
 
   def _recover(self, lost, losses):
     """Brings a worker back or does without it."""
