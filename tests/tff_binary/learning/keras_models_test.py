@@ -333,7 +333,8 @@ class KerasModelFnTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_refuses_compute_dtype(self):
     with self.assertRaisesRegex(
-        ValueError, r"one of \('float32', 'bfloat16'\), got 'float16'"
+        ValueError,
+        "compute_dtype must be one of float32, bfloat16, got 'float16'",
     ):
       learning.keras_model_fn(
           tiny.dense_model, tiny.element_spec(), compute_dtype='float16'
