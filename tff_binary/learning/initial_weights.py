@@ -28,7 +28,7 @@ def build_initial_weights(
     A no-arg `tff.Computation`.
 
   Raises:
-    ValueError: If `model_fn` returns `model` again.
+    ValueError: If `model_fn` returns a model that it has returned before.
   """
   if _has_assignments(model, graph):
     loaded = tf.nest.map_structure(
@@ -45,14 +45,29 @@ def build_initial_weights(
   @tff.tensorflow.computation
   def initial_weights():
     new_model = model_fn()
-    if new_model is model:  # Python values.
-      raise ValueError(
-          'model_fn must return a new model whenever it is called, got the same'
-          f' instance twice: {model!r}.'
-      )
+    check_is_new(new_model)
     return tff.learning.models.ModelWeights.from_model(new_model)
 
   return initial_weights
+
+
+def check_is_new(model: tff.learning.models.VariableModel):
+  """Checks that a model was made in the graph that is being built.
+
+  Args:
+    model: What `model_fn` has returned.
+
+  Raises:
+    ValueError: If its variables are others'.
+  """
+  graph = tf.compat.v1.get_default_graph()
+  for variable in [*model.trainable_variables, *model.non_trainable_variables]:
+    # That of an eager variable has no graph.
+    if getattr(variable.handle, 'graph', None) is not graph:
+      raise ValueError(
+          'model_fn must build a new model, with new layers, whenever it is'
+          f' called; {variable.name} was there before.'
+      )
 
 
 def _has_assignments(model, graph):

@@ -97,6 +97,7 @@ def build_learning_process(
           'model_fn must return a tff.learning.models.VariableModel, got'
           f' {model!r}. See tff_binary.learning.keras_model_fn.'
       )
+    initial_weights.check_is_new(model)
     tensors = _model_tensors(model, is_compressed, method.compress_last)
     if (
         method.build_weight_layer

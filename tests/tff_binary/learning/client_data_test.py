@@ -213,16 +213,22 @@ class ProcessTest(tf.test.TestCase):
     for w in weights.trainable:
       self.assertAllEqual(w, np.full_like(w, 0.25))
 
-  def test_refuses_a_model_fn_that_returns_one_instance(self):
-    model = []
+  def test_refuses_a_model_fn_that_builds_no_new_model(self):
+    first = []
 
-    def model_fn():
-      if not model:
-        model.append(_model_fn())
-      return model[0]
+    def first_again():
+      if not first:
+        first.append(_model_fn())
+      return first[0]
 
-    with self.assertRaisesRegex(ValueError, 'same instance twice'):
-      algorithms.build_fedbat(model_fn)
+    keras_model, model = tiny.dense_model(), _model_fn()
+    for model_fn in (
+        first_again, lambda: model, lambda: _model_fn(lambda: keras_model)
+    ):
+      with self.assertRaisesRegex(
+          ValueError, 'must build a new model.*dense.*kernel:0 was there'
+      ):
+        algorithms.build_fedbat(model_fn)
 
 
 def _emnist_model_fn():
