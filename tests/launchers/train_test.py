@@ -396,7 +396,8 @@ class CommandLineTest(parameterized.TestCase):
     self.assertIn('Trains a task by a federated algorithm.', out)
     text = ' '.join(out.split())
     self.assertIn('--rho: fedbat: pace at which', text)
-    self.assertIn('in [0, 100]; 6.0 if unset (eq. 10;', text)
+    self.assertIn('6.0 if unset (eq. 10;', text)
+    self.assertIn('(a number in [0, 100])', text)
 
   def test_flagfiles_are_complete_and_named_after_their_contents(self):
     folder = pathlib.Path(train.__file__).parent / 'flagfiles'

@@ -41,6 +41,7 @@ def two_norm(x):
   Returns:
     A scalar of `x`'s dtype, at least `max_norm(x)` up to rounding.
   """
+  x = tf.convert_to_tensor(x)
   scaled, scale = _scaled(x)
   return _unscaled(tf.norm(scaled), scale, x.dtype)
 
@@ -54,6 +55,7 @@ def mean_magnitude(x):
   Returns:
     A scalar of `x`'s dtype.
   """
+  x = tf.convert_to_tensor(x)
   scaled, scale = _scaled(x)
   mean = tf.math.divide_no_nan(
       tf.reduce_sum(tf.abs(scaled)), tf.cast(tf.size(x), scaled.dtype)
@@ -71,6 +73,7 @@ def below_overflow(x):
     A scalar of `x`'s dtype: `x`, unless it is within 1e-6 of the dtype's
     largest number.
   """
+  x = tf.convert_to_tensor(x)
   bound = x.dtype.max * (1.0 - _ROUNDING)
   return tf.where(
       tf.math.is_finite(x), tf.clip_by_value(x, -bound, bound), x

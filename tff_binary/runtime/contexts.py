@@ -186,6 +186,11 @@ _NATIVE = _Compiler(tff.backends.native.desugar_and_transform_to_native)
 _MERGEABLE = _Compiler(mergeable_comp_compiler.compile_to_mergeable_comp_form)
 
 
+def compile_to_native(computation):
+  """Does what TFF's contexts do before they run a computation, once."""
+  return _NATIVE.compile(computation)
+
+
 class _WatchedContext(tff.framework.SyncContext):
   """Repeats computations in which a worker was lost."""
 

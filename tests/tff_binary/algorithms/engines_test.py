@@ -25,6 +25,7 @@ _CLIENTS = [tiny.client(n, client_id=i) for i, n in enumerate((12, 5, 7))]
 def _build(name):
   return algorithms.get(name).build(
       learning.keras_model_fn(tiny.dense_model, tiny.element_spec()),
+      element_spec=tiny.element_spec(),
       local_training=learning.LocalTraining(local_epochs=2, batch_size=8),
       seed=3,
   )
