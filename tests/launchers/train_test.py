@@ -345,7 +345,7 @@ class CommandLineTest(parameterized.TestCase):
 
   @parameterized.parameters(
       ('--rho=-1', r'--rho=-1: it must be a number in \[0, 100\]'),
-      ('--rho=abc', r'--rho=abc: .*; it must be a number in \[0, 100\]'),
+      ('--rho=abc', r'--rho=abc: it must be a number in \[0, 100\]'),
       ('--rounds=0', '--rounds=0: it must be an integer >= 1'),
       ('--partition=x', '--partition=x: .*<iid|dirichlet'),
       ('--step_size=x', '--step_size=x: .*<learned|max_norm>'),
