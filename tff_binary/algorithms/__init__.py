@@ -24,11 +24,15 @@ from tff_binary.algorithms.feddq import build_feddq
 from tff_binary.algorithms.feddq import FedDQ
 from tff_binary.algorithms.fedpaq import build_fedpaq
 from tff_binary.algorithms.fedpaq import FedPAQ
+from tff_binary.algorithms.fedpm import build_fedpm
+from tff_binary.algorithms.fedpm import FedPM
 from tff_binary.algorithms.noisy_signsgd import build_noisy_signsgd
 from tff_binary.algorithms.noisy_signsgd import NoisySignSGD
 from tff_binary.algorithms.registry import Algorithm
 from tff_binary.algorithms.registry import get
 from tff_binary.algorithms.registry import names
+from tff_binary.algorithms.regularized_fedpm import build_regularized_fedpm
+from tff_binary.algorithms.regularized_fedpm import RegularizedFedPM
 from tff_binary.algorithms.signsgd import build_signsgd
 from tff_binary.algorithms.signsgd import SignSGD
 from tff_binary.algorithms.signsgd_majority_vote import build_signsgd_majority_vote

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keras layers that act on weights."""
 
+from tff_binary.layers.bernoulli_mask import BernoulliMask
 from tff_binary.layers.binary_kernel import BinaryKernel
 from tff_binary.layers.bit_freezing import BitFreezing
 from tff_binary.layers.error_feedback import ErrorFeedback

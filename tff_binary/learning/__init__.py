@@ -3,6 +3,7 @@
 """Client work, finalizers and processes of federated learning."""
 
 from tff_binary.learning import bit_selectors
+from tff_binary.learning.beta_aggregation import build_beta_finalizer
 from tff_binary.learning.client_states import ClientStateError
 from tff_binary.learning.client_states import ClientStates
 from tff_binary.learning.client_store import client_dataset

@@ -38,12 +38,22 @@ class Method:
   becomes bytes: `codec`, `compress_last`, `level_schedule`, `levels_by_weight`,
   `level_phases`.
   What the server makes of it: `weighting`, `build_finalizer`,
-  `inference_kernel`. What it sends: `build_distributor`.
+  `inference_kernel`. What it sends: `build_distributor`. What it starts from:
+  `initial_kernel`.
+
+  Where the server's tensor is something else than a kernel, what becomes of it
+  depends on its place in the model. `build_weight_layer` and `inference_kernel`
+  are therefore given what they have parameters for: `tensors`, the model's
+  `ModelTensors`, and `index`, the compressed tensor's position among the
+  trainable ones.
 
   Attributes:
     codec: The codec of the compressed tensors.
     build_weight_layer: Returns a new layer for one compressed tensor; `None`
-      trains all tensors in place.
+      trains all tensors in place. It may have parameters, see above.
+    initial_kernel: A TensorFlow function from the model's tensors and the
+      position of a compressed one to what the server starts with in its place;
+      by default with the model's own initial weights.
     prepare_model: A function of a new model and its compressed variables, for
       methods that change what layers compute.
     compress_last: Whether the last of the tensors that may be compressed, in
@@ -67,12 +77,17 @@ class Method:
       server moves the weights, it has a parameter `server_optimizer`.
     inference_kernel: A TensorFlow function from a compressed tensor of the
       server to the one that the model is to be used with, which is what
-      `get_model_weights` returns then; by default the tensor itself. The state
-      and `set_model_weights` are about the server's own tensors all the same.
+      `get_model_weights` returns then; by default the tensor itself. It may
+      have parameters, see above, and `round_num`, the number of rounds before.
+      The state and `set_model_weights` are about the server's own tensors all
+      the same.
   """
 
   codec: wire.Codec = wire.Float32Codec()
-  build_weight_layer: Optional[Callable[[], weight_layer.WeightLayer]] = None
+  build_weight_layer: Optional[Callable[..., weight_layer.WeightLayer]] = None
+  initial_kernel: Optional[
+      Callable[[distributors.ModelTensors, int], tf.Tensor]
+  ] = None
   prepare_model: Optional[PrepareModel] = None
   compress_last: bool = True
   weighting: str = 'examples'
@@ -81,7 +96,7 @@ class Method:
   level_phases: int = 1
   build_distributor: Optional[BuildDistributor] = None
   build_finalizer: BuildFinalizer = finalizers.build_model_update_finalizer
-  inference_kernel: Optional[Callable[[tf.Tensor], tf.Tensor]] = None
+  inference_kernel: Optional[Callable[..., tf.Tensor]] = None
 
   def __post_init__(self):
     parameters.Constraint(str, choices=('examples', 'uniform')).check(
@@ -147,6 +162,45 @@ class Method:
           f' steps of its own, got {server_optimizer!r}.'
       )
 
+  def weight_layers(
+      self, tensors: distributors.ModelTensors
+  ) -> list[Optional[weight_layer.WeightLayer]]:
+    """Builds a new layer, or None, for each trainable tensor."""
+    build = self.build_weight_layer
+    return [
+        _call(build, tensors=tensors, index=i) if build and c else None
+        for i, c in enumerate(tensors.is_compressed)
+    ]
+
+  def initial_weights(
+      self,
+      tensors: distributors.ModelTensors,
+      weights: tff.learning.models.ModelWeights,
+  ) -> tff.learning.models.ModelWeights:
+    """Returns what the server starts with, given the model's own weights."""
+    return _map_compressed(
+        lambda i, w: self.initial_kernel(tensors, i), tensors, weights
+    )
+
+  def inference_weights(
+      self,
+      tensors: distributors.ModelTensors,
+      weights: tff.learning.models.ModelWeights,
+      round_num: tf.Tensor,
+  ) -> tff.learning.models.ModelWeights:
+    """Returns what the model is used with, given the server's weights."""
+    return _map_compressed(
+        lambda i, w: _call(
+            self.inference_kernel,
+            w,
+            tensors=tensors,
+            index=i,
+            round_num=round_num,
+        ),
+        tensors,
+        weights,
+    )
+
   def distributor(
       self,
       tensors: distributors.ModelTensors,
@@ -175,3 +229,22 @@ class Method:
     if server_optimizer is not None:
       options['server_optimizer'] = server_optimizer
     return self.build_finalizer(tensors, update_type, **options)
+
+
+def _call(part, *args, **offered):
+  """Calls a part of a method with those of `offered` that it has use for."""
+  parameters = inspect.signature(part).parameters
+  return part(*args, **{k: v for k, v in offered.items() if k in parameters})
+
+
+def _map_compressed(function, tensors, weights):
+  """Replaces the compressed tensors by `function` of position and tensor."""
+  return tff.learning.models.ModelWeights(
+      [
+          function(i, w) if c else w
+          for i, (w, c) in enumerate(
+              zip(weights.trainable, tensors.is_compressed)
+          )
+      ],
+      weights.non_trainable,
+  )

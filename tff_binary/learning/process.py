@@ -120,15 +120,11 @@ def build_learning_process(
       )
     return model
 
-  def build_weight_layers():
-    build = method.build_weight_layer or (lambda: None)
-    return [build() if c else None for c in compressed]
-
   distributor = method.distributor(tensors, downlink_bits, seed)
   client_work = local_training_lib.build_client_work(
       prepared_model_fn,
       element_spec,
-      build_weight_layers,
+      lambda: method.weight_layers(tensors),
       local_training,
       seed,
       distributor.next.type_signature.result.result.member,
@@ -149,8 +145,11 @@ def build_learning_process(
       if has_state
       else tff.learning.templates.compose_learning_process
   )
+  initial = initial_weights.build_initial_weights(model_fn, model, graph)
+  if method.initial_kernel is not None:
+    initial = _with_initial_kernels(initial, method, tensors)
   process = compose(
-      initial_weights.build_initial_weights(model_fn, model, graph),
+      initial,
       distributor,
       client_work,
       aggregator,
@@ -162,10 +161,20 @@ def build_learning_process(
   )
   if method.inference_kernel is None:
     return process
-  return _with_inference_kernels(process, method.inference_kernel, compressed)
+  return _with_inference_kernels(process, method, tensors)
 
 
-def _with_inference_kernels(process, inference_kernel, compressed):
+def _with_initial_kernels(initial, method, tensors):
+  """Returns the computation of what the server starts with."""
+
+  @tff.tensorflow.computation
+  def initial_weights():
+    return method.initial_weights(tensors, initial())
+
+  return initial_weights
+
+
+def _with_inference_kernels(process, method, tensors):
   """Returns the process with another `get_model_weights`."""
 
   @tff.tensorflow.computation(
@@ -173,13 +182,9 @@ def _with_inference_kernels(process, inference_kernel, compressed):
   )
   @tf.function
   def get_model_weights(state):
-    weights = state.global_model_weights
-    return tff.learning.models.ModelWeights(
-        [
-            inference_kernel(w) if c else w
-            for w, c in zip(weights.trainable, compressed)
-        ],
-        weights.non_trainable,
+    # The state of the client work is the number of the round.
+    return method.inference_weights(
+        tensors, state.global_model_weights, state.client_work
     )
 
   if isinstance(process, stateful_process.StatefulLearningProcess):

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tff_binary import layers
+from tff_binary.ops import masks
 
 _NUM_STEPS = 3
 _SEED = (1, 2)
@@ -57,6 +58,10 @@ _BUILDERS = {
     'max_norm': lambda: layers.LearnableBinarization(step_size='max_norm'),
     'binary_signs': lambda: layers.BinaryKernel(sends_signs=True),
     'binary_updates': lambda: layers.BinaryKernel(sends_signs=False),
+    'bernoulli_mask': lambda: layers.BernoulliMask(
+        lambda shape: masks.frozen_weights(shape, 'kaiming_normal', _SEED),
+        max_logit=4.6,
+    ),
     'bit_freezing': _bit_freezing,
     'bit_freezing_redrawn': lambda: _bit_freezing(
         inherit=False, gradient='chain', magnitudes='uniform'

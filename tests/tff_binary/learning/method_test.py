@@ -14,7 +14,7 @@ _SGD = tff.learning.optimizers.build_sgdm(1.0)
 
 # What a method decides by itself.
 _OWN_DOWNLINK = ('fedbif', 'signsgd_majority_vote')
-_OWN_SERVER_STEP = ('signsgd_majority_vote',)
+_OWN_SERVER_STEP = ('fedpm', 'regularized_fedpm', 'signsgd_majority_vote')
 
 
 class MethodTest(tf.test.TestCase, parameterized.TestCase):

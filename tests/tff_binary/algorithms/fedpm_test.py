@@ -1,0 +1,259 @@
+# SPDX-FileCopyrightText: 2026 The tff_binary Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tests for fedpm and regularized_fedpm."""
+
+import functools
+
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from tests.tff_binary import tiny
+from tff_binary import algorithms
+from tff_binary import learning
+from tff_binary.ops import masks
+from tff_binary.ops import seeds
+from tff_binary.programs import training
+
+_SEED = 3
+_CLIENTS = [tiny.client(n, client_id=i) for i, n in enumerate((12, 5, 7))]
+_NUM_ENTRIES = 30 + 15
+_ADAM = tff.learning.optimizers.build_adam(0.1)
+
+
+@functools.lru_cache(maxsize=None)
+def _build(name='fedpm', build_model=tiny.batch_norm_model, epochs=2,
+           downlink_bits=32, seed=_SEED, **kwargs):
+  algorithm = algorithms.get(name)
+  return algorithm.build(
+      learning.keras_model_fn(build_model, tiny.element_spec()),
+      element_spec=tiny.element_spec(),
+      hyperparameters=algorithm.hyperparameters(**kwargs),
+      local_training=learning.LocalTraining(
+          local_epochs=epochs, batch_size=4, optimizer=_ADAM
+      ),
+      downlink_bits=downlink_bits,
+      seed=seed,
+  )
+
+
+def _kernels(weights):
+  return [w for w in weights.trainable if w.ndim >= 2]
+
+
+def _theta(state):
+  return _kernels(state.global_model_weights)
+
+
+def _frozen(shape, index, distribution='signed_kaiming'):
+  seed = seeds.fold_in([_SEED, seeds.FROZEN_DRAWS], index)
+  return masks.frozen_weights(shape, distribution, seed).numpy()
+
+
+class FedPMTest(tf.test.TestCase, parameterized.TestCase):
+
+  def test_server_starts_with_random_probabilities_of_the_seed(self):
+    process = _build()
+    theta = _theta(process.initialize())
+    for first, again in zip(theta, _theta(process.initialize())):
+      self.assertAllEqual(first, again)
+    scores = np.concatenate([np.log(t / (1 - t)).ravel() for t in theta])
+    # 45 standard normal numbers: 6 standard deviations of mean and deviation.
+    self.assertLess(abs(np.mean(scores)), 6 / np.sqrt(_NUM_ENTRIES))
+    self.assertAllClose(np.std(scores), 1.0, atol=6 / np.sqrt(90))
+    other = _theta(_build(seed=4).initialize())
+    self.assertNotAllClose(theta[0], other[0])
+
+  def test_theta_is_the_mean_of_the_clients_masks(self):
+    process = _build()
+    state = process.initialize()
+    alone = [_theta(process.next(state, [c]).state) for c in _CLIENTS]
+    together = _theta(process.next(state, _CLIENTS).state)
+    for i, mean in enumerate(together):
+      sent = np.stack([theta[i] for theta in alone])
+      self.assertAllInSet(sent, [0.0, 1.0])  # By itself a client's own mask.
+      self.assertNotAllEqual(sent[0], sent[1])
+      self.assertAllClose(mean, np.mean(sent, 0), atol=1e-6)
+
+  def test_clients_count_by_their_examples_on_request(self):
+    process = _build(weighting='examples')
+    state = process.initialize()
+    first, second, both = (
+        _theta(process.next(state, clients).state)[0]
+        for clients in (_CLIENTS[:1], _CLIENTS[1:2], _CLIENTS[:2])
+    )
+    self.assertAllClose(both, (12 * first + 5 * second) / 17, atol=1e-6)
+
+  def test_sends_probabilities_down_and_bits_up_and_no_weights(self):
+    with tiny.aggregated_types() as types:
+      _build.__wrapped__()
+    process = _build()
+    output = process.next(process.initialize(), _CLIENTS)
+    row = learning.round_metrics(output.metrics)
+    # Masks of 30 and 15 bits in bytes; gamma, beta and two moving statistics of
+    # 5 units, 3 biases and the client's weight, in float32.
+    self.assertEqual(row['uplink_bytes'], 3 * (4 + 2 + 4 * (4 * 5 + 3 + 1)))
+    self.assertEqual(row['uplink_bytes'], 3 * sum(map(tiny.num_bytes, types)))
+    # Probabilities in the kernels' place, and the number of the round.
+    self.assertEqual(
+        row['downlink_bytes'], 3 * 4 * (_NUM_ENTRIES + 4 * 5 + 3 + 1)
+    )
+
+  def test_clients_compute_with_the_server_s_weights(self):
+    # From certain probabilities, the cap of 30 being beyond float32, every
+    # draw is the same: what the client trains is what the server evaluates.
+    process = _build(
+        build_model=tiny.dense_model, max_logit=30.0, epochs=1
+    )
+    state = process.initialize()
+    weights = state.global_model_weights
+    rng = np.random.RandomState(0)
+    certain = [
+        rng.randint(2, size=w.shape).astype(np.float32) if w.ndim >= 2 else w
+        for w in weights.trainable
+    ]
+    state = process.set_model_weights(
+        state,
+        tff.learning.models.ModelWeights(certain, weights.non_trainable),
+    )
+    features, labels = tiny.arrays(4)
+    client = learning.client_dataset(features, labels, 0)  # One step.
+    model = tiny.dense_model()
+    process.get_model_weights(state).assign_weights_to(model)
+    expected = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)(
+        labels, model(features)
+    )
+    row = learning.round_metrics(process.next(state, [client]).metrics)
+    self.assertAllClose(row['train_loss'], expected, rtol=1e-5)
+
+  @parameterized.parameters('sample', 'mean', 'threshold')
+  def test_is_evaluated_with_masked_frozen_weights(self, evaluation):
+    process = _build(evaluation=evaluation, frozen_weights='kaiming_normal')
+    state = process.initialize()
+    theta = _theta(state)
+    for index, t, used in zip(
+        (0, 3), theta, _kernels(process.get_model_weights(state))
+    ):
+      mask = used / _frozen(t.shape, index, 'kaiming_normal')
+      if evaluation == 'mean':
+        self.assertAllClose(mask, t, rtol=1e-5)
+      else:
+        self.assertAllInSet(np.round(mask, 5), [0.0, 1.0])
+      if evaluation == 'threshold':
+        self.assertAllEqual(mask > 0, t >= 0.5)
+    # Other masks after another round, though theta be the same.
+    later = process.next(state, _CLIENTS).state
+    later = process.set_model_weights(later, state.global_model_weights)
+    same = np.array_equal(
+        process.get_model_weights(state).trainable[0],
+        process.get_model_weights(later).trainable[0],
+    )
+    self.assertEqual(same, evaluation != 'sample')
+
+  def test_a_packed_downlink_rounds_the_probabilities(self):
+    process = _build(downlink_bits=4)
+    output = process.next(process.initialize(), _CLIENTS)
+    row = learning.round_metrics(output.metrics)
+    # Codes of 4 bits, with a float32 step size for each kernel.
+    self.assertAllClose(
+        row['downlink_bits_per_param'], 8 * (15 + 8 + 2 * 4) / _NUM_ENTRIES
+    )
+    for theta in _theta(output.state):
+      self.assertAllInRange(theta, 0.0, 1.0)
+
+  def test_an_unusable_round_changes_nothing(self):
+    process = _build()
+    state = process.initialize()
+    output = process.next(state, [tiny.client(5, 1, num_nan=5)])
+    tf.nest.map_structure(
+        self.assertAllEqual,
+        output.state.global_model_weights.trainable,
+        state.global_model_weights.trainable,
+    )
+
+  def test_vectors_are_masked_on_request(self):
+    process = algorithms.build_fedpm(
+        learning.keras_model_fn(tiny.dense_model, tiny.element_spec()),
+        element_spec=tiny.element_spec(),
+        is_compressed=lambda spec: True,
+    )
+    state = process.next(process.initialize(), _CLIENTS[:1]).state
+    for theta in state.global_model_weights.trainable:
+      self.assertAllInSet(theta, [0.0, 1.0])
+
+  def test_refuses_a_model_without_kernels(self):
+    def build_model():
+      return tf.keras.Sequential([
+          tf.keras.Input((tiny.NUM_FEATURES,)),
+          tf.keras.layers.LayerNormalization(),
+      ])
+
+    with self.assertRaisesRegex(
+        ValueError, 'No trainable variable is compressed'
+    ):
+      algorithms.build_fedpm(
+          learning.keras_model_fn(build_model, tiny.element_spec())
+      )
+
+  def test_a_resumed_run_equals_an_uninterrupted_one(self):
+    def train(rounds, path):
+      return training.train(
+          tiny.dense_model,
+          [tiny.arrays(n, seed=n) for n in (12, 5)],
+          test=tiny.arrays(9),
+          algorithm='fedpm',
+          hyperparameters={'reset_every': 3},
+          local_training=learning.LocalTraining(
+              batch_size=8, optimizer=_ADAM
+          ),
+          rounds=rounds,
+          output_dir=path,
+      )
+
+    path = self.create_tempdir().full_path
+    train(1, path)
+    resumed, whole = train(3, path), train(3, self.create_tempdir().full_path)
+    self.assertEqual(
+        resumed.summary['weights_sha256'], whole.summary['weights_sha256']
+    )
+
+
+class RegularizedFedPMTest(tf.test.TestCase, parameterized.TestCase):
+
+  def test_without_weight_it_is_fedpm(self):
+    process = _build('regularized_fedpm', entropy_weight=0.0)
+    fedpm = _build()
+    state = fedpm.initialize()
+    tf.nest.map_structure(
+        self.assertAllEqual,
+        process.next(process.initialize(), _CLIENTS).state,
+        fedpm.next(state, _CLIENTS).state,
+    )
+
+  @parameterized.parameters(
+      ('probability', 'mask_density'), ('entropy', 'mask_entropy')
+  )
+  def test_weight_lowers_what_it_is_on(self, proxy, measured):
+    measurements = []
+    for weight in (0.0, 1e6):
+      process = _build(
+          'regularized_fedpm',
+          entropy_weight=weight,
+          entropy_proxy=proxy,
+          epochs=8,
+      )
+      output = process.next(process.initialize(), _CLIENTS)
+      row = learning.round_metrics(output.metrics)
+      measurements.append(row[f'train_{measured}'])
+    self.assertLess(measurements[1], 0.8 * measurements[0])
+
+  def test_refuses_a_weight_outside_its_range(self):
+    with self.assertRaisesRegex(
+        ValueError, r'entropy_weight must be a number in \[0, 1e\+06\], got -1'
+    ):
+      algorithms.RegularizedFedPM(entropy_weight=-1.0)
+
+
+if __name__ == '__main__':
+  tf.test.main()

@@ -1,0 +1,171 @@
+# SPDX-FileCopyrightText: 2026 The tff_binary Authors
+# SPDX-License-Identifier: Apache-2.0
+"""FedPM: clients train masks of frozen random weights, 1 bit up."""
+
+import dataclasses
+import functools
+import math
+
+import tff_binary
+from tff_binary.algorithms import registry
+
+_CODE = 'github.com/BerivanIsik/sparse-random-networks'
+
+
+@registry.register(
+    'fedpm',
+    title='FedPM',
+    source='Isik et al., ICLR 2023',
+    summary='trains and averages random masks of frozen random weights',
+)
+@dataclasses.dataclass(frozen=True)
+class FedPM(registry.Hyperparameters):
+  """FedPM: 1 bit per masked parameter up, 32 down.
+
+  The server's tensors are the probabilities of the masks' entries, so that a
+  packed downlink rounds these. The kernels themselves follow from the seed, on
+  the server and on every client, and are never sent; those that the model was
+  built or loaded with are not used.
+
+  The paper trains with Adam at rate 0.1. SGD moves scores too little.
+  """
+
+  frozen_weights: str = registry.hyperparameter(
+      'signed_kaiming',
+      'what is masked: random signs times sqrt(2 / fan_in), or times'
+      " e / sqrt(fan_in), or Kaiming's normal or uniform initialization",
+      choices=(
+          'signed_kaiming', 'signed_e', 'kaiming_normal', 'kaiming_uniform'
+      ),
+      source=f'section 4; signed_e: {_CODE}',
+  )
+  initial_score_stddev: float = registry.hyperparameter(
+      1.0,
+      'standard deviation of the scores, logits of probabilities, that the'
+      ' server starts with; 0 for probabilities of 1/2',
+      minimum=0.0,
+      maximum=10.0,
+      source=_CODE,
+  )
+  max_logit: float = registry.hyperparameter(
+      4.6,
+      'largest absolute score that a client starts from; 4.6 is a probability'
+      ' of 0.99',
+      minimum=0.1,
+      maximum=30.0,
+      source='our choice, after mask_margin',
+  )
+  gradient: str = registry.hyperparameter(
+      'straight_through',
+      "derivative of a mask's entry by its score s: sigmoid'(s), or damped,"
+      " sigmoid(s) sigmoid'(s)",
+      choices=('straight_through', 'damped'),
+      source=f'Algorithm 1; damped: {_CODE}',
+  )
+  prior: float = registry.hyperparameter(
+      0.0,
+      "weight of the Beta prior of the server's probabilities, in rounds;"
+      ' lambda_0 is 1 + prior times the number of clients; 0 takes the mean'
+      ' mask',
+      minimum=0.0,
+      maximum=1000.0,
+      source='Algorithm 2, with lambda_0 = 1',
+  )
+  reset_every: int = registry.hyperparameter(
+      1,
+      'after how many rounds the prior is reset, so that older masks are'
+      ' forgotten; where k of n clients take part, n / k is a good choice',
+      minimum=1,
+      maximum=1_000_000,
+      source='section 3.2',
+  )
+  mask_margin: float = registry.hyperparameter(
+      0.0,
+      'what 0 is raised by and 1 lowered by before the server sums masks',
+      minimum=0.0,
+      maximum=0.49,
+      source=f'0: Algorithm 2; {_CODE}: 0.01',
+  )
+  weighting: str = registry.hyperparameter(
+      'uniform',
+      'how much a client counts: as any other, or by its examples',
+      choices=('uniform', 'examples'),
+      source='Algorithm 2',
+  )
+  evaluation: str = registry.hyperparameter(
+      'sample',
+      'evaluate the model with masks that are drawn anew after each round, with'
+      ' their mean, or with ones where the probability is at least 1/2',
+      choices=('sample', 'mean', 'threshold'),
+      source='sample: section 4',
+  )
+
+  def mask_loss(self, num_entries):
+    """Returns what clients minimize besides the model's loss.
+
+    Args:
+      num_entries: The number of mask entries of the whole model.
+
+    Returns:
+      A TensorFlow function from the scores of one tensor to a scalar, or None,
+      the default.
+    """
+    del num_entries
+    return None
+
+  def method(self, seed=0):
+    layers, learning = tff_binary.layers, tff_binary.learning
+    masks, seeds = tff_binary.ops.masks, tff_binary.ops.seeds
+
+    def draw_weights(shape, index):
+      return masks.frozen_weights(
+          shape,
+          self.frozen_weights,
+          seeds.fold_in([seed, seeds.FROZEN_DRAWS], index),
+      )
+
+    def build_weight_layer(tensors, index):
+      num_entries = sum(
+          math.prod(x.shape)
+          for x, c in zip(tensors.weights_type.trainable, tensors.is_compressed)
+          if c
+      )
+      return layers.BernoulliMask(
+          functools.partial(draw_weights, index=index),
+          self.max_logit,
+          getattr(masks, f'{self.gradient}_draw'),
+          self.mask_loss(num_entries),
+      )
+
+    def initial_kernel(tensors, index):
+      return masks.random_probabilities(
+          tensors.weights_type.trainable[index].shape,
+          self.initial_score_stddev,
+          seeds.fold_in([seed, seeds.SERVER_INITIAL_DRAWS], index),
+      )
+
+    def inference_kernel(theta, index, round_num):
+      mask = masks.representative(
+          theta,
+          self.evaluation,
+          seeds.fold_in([seed, seeds.EVALUATION_DRAWS], round_num, index),
+      )
+      return mask * draw_weights(theta.shape, index)
+
+    return learning.Method(
+        # Lossless on masks: the step size of all of them is 1 and not sent.
+        codec=tff_binary.wire.SignCodec(1.0),
+        build_weight_layer=build_weight_layer,
+        initial_kernel=initial_kernel,
+        weighting=self.weighting,
+        build_finalizer=functools.partial(
+            learning.build_beta_finalizer,
+            prior=self.prior,
+            reset_every=self.reset_every,
+            mask_margin=self.mask_margin,
+        ),
+        inference_kernel=inference_kernel,
+    )
+
+
+build_fedpm = registry.get('fedpm').build
