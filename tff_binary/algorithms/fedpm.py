@@ -48,12 +48,12 @@ class FedPM(registry.Hyperparameters):
       source=_CODE,
   )
   max_logit: float = registry.hyperparameter(
-      4.6,
-      'largest absolute score that a client starts from; 4.6 is a probability'
-      ' of 0.99',
+      10.0,
+      'largest absolute score that a client starts from, where all masks agree;'
+      ' 4.6 is a probability of 0.99, 10 one of 0.99995',
       minimum=0.1,
       maximum=30.0,
-      source='our choice, after mask_margin',
+      source='our choice',
   )
   gradient: str = registry.hyperparameter(
       'straight_through',

@@ -40,8 +40,8 @@ def build_beta_finalizer(
     mean_type: The type of the aggregate `<trainable, non_trainable>`: for a
       compressed tensor the mean of the clients' masks, whose entries are -1 for
       0 and +1 for 1.
-    prior: The weight of the prior, whose mode is 1/2: as how many rounds of ones
-      and as many of zeros it counts. A float >= 0; 0 is Beta(1, 1).
+    prior: The weight of the prior, whose mode is 1/2: it counts as so many
+      rounds of ones and as many of zeros. A float >= 0; 0 is Beta(1, 1).
     reset_every: An int >= 1, in rounds.
     mask_margin: What 0 is raised by and 1 lowered by before they are summed, a
       float in `[0, 0.5)`; the paper's code has 0.01.

@@ -3,6 +3,7 @@
 """Tests for fedpm and regularized_fedpm."""
 
 import functools
+import tempfile
 
 from absl.testing import parameterized
 import numpy as np
@@ -10,6 +11,7 @@ import tensorflow as tf
 import tensorflow_federated as tff
 
 from tests.tff_binary import tiny
+from tff_binary import aggregators
 from tff_binary import algorithms
 from tff_binary import learning
 from tff_binary.ops import masks
@@ -24,7 +26,7 @@ _ADAM = tff.learning.optimizers.build_adam(0.1)
 
 @functools.lru_cache(maxsize=None)
 def _build(name='fedpm', build_model=tiny.batch_norm_model, epochs=2,
-           downlink_bits=32, seed=_SEED, **kwargs):
+           downlink_bits=32, is_compressed=aggregators.is_kernel, **kwargs):
   algorithm = algorithms.get(name)
   return algorithm.build(
       learning.keras_model_fn(build_model, tiny.element_spec()),
@@ -34,7 +36,8 @@ def _build(name='fedpm', build_model=tiny.batch_norm_model, epochs=2,
           local_epochs=epochs, batch_size=4, optimizer=_ADAM
       ),
       downlink_bits=downlink_bits,
-      seed=seed,
+      is_compressed=is_compressed,
+      seed=_SEED,
   )
 
 
@@ -62,8 +65,6 @@ class FedPMTest(tf.test.TestCase, parameterized.TestCase):
     # 45 standard normal numbers: 6 standard deviations of mean and deviation.
     self.assertLess(abs(np.mean(scores)), 6 / np.sqrt(_NUM_ENTRIES))
     self.assertAllClose(np.std(scores), 1.0, atol=6 / np.sqrt(90))
-    other = _theta(_build(seed=4).initialize())
-    self.assertNotAllClose(theta[0], other[0])
 
   def test_theta_is_the_mean_of_the_clients_masks(self):
     process = _build()
@@ -76,47 +77,35 @@ class FedPMTest(tf.test.TestCase, parameterized.TestCase):
       self.assertNotAllEqual(sent[0], sent[1])
       self.assertAllClose(mean, np.mean(sent, 0), atol=1e-6)
 
-  def test_clients_count_by_their_examples_on_request(self):
-    process = _build(weighting='examples')
-    state = process.initialize()
-    first, second, both = (
-        _theta(process.next(state, clients).state)[0]
-        for clients in (_CLIENTS[:1], _CLIENTS[1:2], _CLIENTS[:2])
-    )
-    self.assertAllClose(both, (12 * first + 5 * second) / 17, atol=1e-6)
-
   def test_sends_probabilities_down_and_bits_up_and_no_weights(self):
-    with tiny.aggregated_types() as types:
-      _build.__wrapped__()
     process = _build()
     output = process.next(process.initialize(), _CLIENTS)
     row = learning.round_metrics(output.metrics)
     # Masks of 30 and 15 bits in bytes; gamma, beta and two moving statistics of
-    # 5 units, 3 biases and the client's weight, in float32.
-    self.assertEqual(row['uplink_bytes'], 3 * (4 + 2 + 4 * (4 * 5 + 3 + 1)))
-    self.assertEqual(row['uplink_bytes'], 3 * sum(map(tiny.num_bytes, types)))
+    # 5 units, 3 biases and the client's weight for either half, in float32.
+    self.assertEqual(row['uplink_bytes'], 3 * (4 + 2 + 4 * (4 * 5 + 3 + 2)))
     # Probabilities in the kernels' place, and the number of the round.
     self.assertEqual(
         row['downlink_bytes'], 3 * 4 * (_NUM_ENTRIES + 4 * 5 + 3 + 1)
     )
 
   def test_clients_compute_with_the_server_s_weights(self):
-    # From certain probabilities, the cap of 30 being beyond float32, every
-    # draw is the same: what the client trains is what the server evaluates.
+    # With certain probabilities and a cap beyond float32 every draw is the
+    # same: what the client trains is what the server evaluates. Vectors are
+    # masked too.
     process = _build(
-        build_model=tiny.dense_model, max_logit=30.0, epochs=1
+        build_model=tiny.dense_model,
+        epochs=1,
+        is_compressed=lambda spec: True,
+        max_logit=30.0,
     )
     state = process.initialize()
-    weights = state.global_model_weights
-    rng = np.random.RandomState(0)
-    certain = [
-        rng.randint(2, size=w.shape).astype(np.float32) if w.ndim >= 2 else w
-        for w in weights.trainable
-    ]
-    state = process.set_model_weights(
-        state,
-        tff.learning.models.ModelWeights(certain, weights.non_trainable),
+    random = np.random.RandomState(0)
+    weights = tf.nest.map_structure(
+        lambda w: random.randint(2, size=w.shape).astype(np.float32),
+        state.global_model_weights,
     )
+    state = process.set_model_weights(state, weights)
     features, labels = tiny.arrays(4)
     client = learning.client_dataset(features, labels, 0)  # One step.
     model = tiny.dense_model()
@@ -124,43 +113,60 @@ class FedPMTest(tf.test.TestCase, parameterized.TestCase):
     expected = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)(
         labels, model(features)
     )
-    row = learning.round_metrics(process.next(state, [client]).metrics)
+    output = process.next(state, [client])
+    row = learning.round_metrics(output.metrics)
     self.assertAllClose(row['train_loss'], expected, rtol=1e-5)
+    for theta in output.state.global_model_weights.trainable:
+      self.assertAllInSet(theta, [0.0, 1.0])
 
   @parameterized.parameters('sample', 'mean', 'threshold')
-  def test_is_evaluated_with_masked_frozen_weights(self, evaluation):
-    process = _build(evaluation=evaluation, frozen_weights='kaiming_normal')
+  def test_masks_to_evaluate_with(self, evaluation):
+    hyperparameters = algorithms.FedPM(
+        evaluation=evaluation, frozen_weights='kaiming_normal'
+    )
+    inference_kernel = hyperparameters.method(_SEED).inference_kernel
+    theta = tf.constant([[0.0, 0.4, 0.5] * 20, [0.6, 0.9, 1.0] * 20])
+    first, again, later = (
+        inference_kernel(theta, index=1, round_num=r) for r in (0, 0, 1)
+    )
+    mask = np.round(first / _frozen(theta.shape, 1, 'kaiming_normal'), 5)
+    self.assertAllEqual(first, again)
+    self.assertEqual(np.array_equal(first, later), evaluation != 'sample')
+    if evaluation == 'mean':
+      self.assertAllClose(mask, theta, atol=1e-4)
+    elif evaluation == 'threshold':
+      self.assertAllEqual(mask > 0, theta >= 0.5)
+    else:
+      self.assertAllInSet(mask, [0.0, 1.0])
+      self.assertAllEqual(mask[0, ::3], np.zeros([20]))
+      self.assertAllEqual(mask[1, 2::3], np.ones([20]))
+
+  def test_is_evaluated_with_new_masks_of_frozen_weights_every_round(self):
+    process = _build()
     state = process.initialize()
-    theta = _theta(state)
-    for index, t, used in zip(
-        (0, 3), theta, _kernels(process.get_model_weights(state))
-    ):
-      mask = used / _frozen(t.shape, index, 'kaiming_normal')
-      if evaluation == 'mean':
-        self.assertAllClose(mask, t, rtol=1e-5)
-      else:
-        self.assertAllInSet(np.round(mask, 5), [0.0, 1.0])
-      if evaluation == 'threshold':
-        self.assertAllEqual(mask > 0, t >= 0.5)
-    # Other masks after another round, though theta be the same.
     later = process.next(state, _CLIENTS).state
     later = process.set_model_weights(later, state.global_model_weights)
-    same = np.array_equal(
-        process.get_model_weights(state).trainable[0],
-        process.get_model_weights(later).trainable[0],
-    )
-    self.assertEqual(same, evaluation != 'sample')
+    kernels = [_kernels(process.get_model_weights(s)) for s in (state, later)]
+    for i, index in enumerate((0, 3)):
+      frozen = _frozen(kernels[0][i].shape, index)
+      for used in kernels:
+        self.assertAllInSet(np.round(used[i] / frozen, 5), [0.0, 1.0])
+      self.assertNotAllEqual(kernels[0][i], kernels[1][i])
 
-  def test_a_packed_downlink_rounds_the_probabilities(self):
-    process = _build(downlink_bits=4)
-    output = process.next(process.initialize(), _CLIENTS)
-    row = learning.round_metrics(output.metrics)
+  def test_a_packed_downlink_rounds_probabilities_and_examples_count(self):
+    process = _build(downlink_bits=4, weighting='examples')
+    state = process.initialize()
+    outputs = [
+        process.next(state, clients)
+        for clients in (_CLIENTS[:1], _CLIENTS[1:2], _CLIENTS[:2])
+    ]
+    first, second, both = (_theta(output.state)[0] for output in outputs)
+    self.assertAllClose(both, (12 * first + 5 * second) / 17, atol=1e-6)
     # Codes of 4 bits, with a float32 step size for each kernel.
+    row = learning.round_metrics(outputs[-1].metrics)
     self.assertAllClose(
         row['downlink_bits_per_param'], 8 * (15 + 8 + 2 * 4) / _NUM_ENTRIES
     )
-    for theta in _theta(output.state):
-      self.assertAllInRange(theta, 0.0, 1.0)
 
   def test_an_unusable_round_changes_nothing(self):
     process = _build()
@@ -171,16 +177,6 @@ class FedPMTest(tf.test.TestCase, parameterized.TestCase):
         output.state.global_model_weights.trainable,
         state.global_model_weights.trainable,
     )
-
-  def test_vectors_are_masked_on_request(self):
-    process = algorithms.build_fedpm(
-        learning.keras_model_fn(tiny.dense_model, tiny.element_spec()),
-        element_spec=tiny.element_spec(),
-        is_compressed=lambda spec: True,
-    )
-    state = process.next(process.initialize(), _CLIENTS[:1]).state
-    for theta in state.global_model_weights.trainable:
-      self.assertAllInSet(theta, [0.0, 1.0])
 
   def test_refuses_a_model_without_kernels(self):
     def build_model():
@@ -203,7 +199,7 @@ class FedPMTest(tf.test.TestCase, parameterized.TestCase):
           [tiny.arrays(n, seed=n) for n in (12, 5)],
           test=tiny.arrays(9),
           algorithm='fedpm',
-          hyperparameters={'reset_every': 3},
+          hyperparameters={'reset_every': 2},
           local_training=learning.LocalTraining(
               batch_size=8, optimizer=_ADAM
           ),
@@ -211,9 +207,11 @@ class FedPMTest(tf.test.TestCase, parameterized.TestCase):
           output_dir=path,
       )
 
-    path = self.create_tempdir().full_path
+    path, other = (
+        self.enter_context(tempfile.TemporaryDirectory()) for _ in range(2)
+    )
     train(1, path)
-    resumed, whole = train(3, path), train(3, self.create_tempdir().full_path)
+    resumed, whole = train(2, path), train(2, other)
     self.assertEqual(
         resumed.summary['weights_sha256'], whole.summary['weights_sha256']
     )
@@ -236,17 +234,14 @@ class RegularizedFedPMTest(tf.test.TestCase, parameterized.TestCase):
   )
   def test_weight_lowers_what_it_is_on(self, proxy, measured):
     measurements = []
-    for weight in (0.0, 1e6):
-      process = _build(
-          'regularized_fedpm',
-          entropy_weight=weight,
-          entropy_proxy=proxy,
-          epochs=8,
-      )
+    for process in (
+        _build(),
+        _build('regularized_fedpm', entropy_weight=1e6, entropy_proxy=proxy),
+    ):
       output = process.next(process.initialize(), _CLIENTS)
       row = learning.round_metrics(output.metrics)
       measurements.append(row[f'train_{measured}'])
-    self.assertLess(measurements[1], 0.8 * measurements[0])
+    self.assertLess(measurements[1], 0.9 * measurements[0])
 
   def test_refuses_a_weight_outside_its_range(self):
     with self.assertRaisesRegex(
