@@ -214,12 +214,19 @@ def _define_hyperparameters():
         f'{name}: {_describe(f, is_shared)}' for name, f in fields.items()
     )
     # The dataclass checks its values too. It alone does if algorithms share a
-    # flag, whose ranges may differ.
+    # flag, whose ranges may differ; of strings the flag has all choices.
+    choices = dict.fromkeys(
+        choice
+        for f in fields.values()
+        for choice in f.metadata['constraint'].choices or ()
+    )
+    if choices:
+      constraint = dataclasses.replace(constraint, choices=tuple(choices))
     constrained_flags.define(
         flag,
         None,
         text,
-        None if is_shared and not constraint.choices else constraint,
+        None if is_shared and not choices else constraint,
         constraint.kind,
     )
   return {flag: list(fields) for flag, fields in uses.items()}
@@ -228,7 +235,7 @@ def _define_hyperparameters():
 def _describe(field, names_range):
   text = field.metadata['help']
   constraint = field.metadata['constraint']
-  if names_range and constraint.kind in (int, float):
+  if names_range and constraint.kind is not bool:
     text += f'; {constraint}'
   text += f'; {field.default} if unset'
   if field.metadata['source']:

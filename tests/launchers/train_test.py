@@ -3,6 +3,7 @@
 """Tests of launchers.train, for every registered algorithm."""
 
 import contextlib
+import dataclasses
 import io
 import json
 import os
@@ -398,6 +399,15 @@ class CommandLineTest(parameterized.TestCase):
     self.assertIn('--rho: fedbat: pace at which', text)
     self.assertIn('6.0 if unset (eq. 10;', text)
     self.assertIn('(a number in [0, 100])', text)
+
+  def test_flags_take_all_choices_of_every_algorithm(self):
+    for name in algorithms.names():
+      hyperparameters = algorithms.get(name).hyperparameters
+      for field in dataclasses.fields(hyperparameters):
+        for choice in field.metadata['constraint'].choices or ():
+          with self.subTest(f'{name}: --{field.name}={choice}'):
+            parse = flags.FLAGS[field.name].parser.parse
+            self.assertEqual(parse(choice), choice)
 
   def test_flagfiles_are_complete_and_named_after_their_contents(self):
     folder = pathlib.Path(train.__file__).parent / 'flagfiles'

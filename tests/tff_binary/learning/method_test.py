@@ -3,10 +3,12 @@
 """Tests for method."""
 
 from absl.testing import parameterized
+import numpy as np
 import tensorflow as tf
 import tensorflow_federated as tff
 
 from tff_binary import algorithms
+from tff_binary import distributors
 from tff_binary import learning
 from tff_binary import wire
 
@@ -54,6 +56,48 @@ class MethodTest(tf.test.TestCase, parameterized.TestCase):
         ValueError, rf'downlink_bits must be 32 or .*\[2, 16\], got {bits}'
     ):
       learning.Method().check_choices(downlink_bits=bits)
+
+  def test_parts_are_given_what_they_have_parameters_for(self):
+    vector = tff.TensorType(np.float32, [2])
+    tensors = distributors.ModelTensors(
+        tff.to_type(tff.learning.models.ModelWeights([vector] * 3, [])),
+        [True, False, True],
+        [],
+    )
+    weights = tff.learning.models.ModelWeights(
+        [tf.constant([w, w]) for w in (1.0, 2.0, 3.0)], []
+    )
+    of_place = learning.Method(
+        build_weight_layer=lambda index, tensors: (index, tensors),
+        initial_kernel=lambda tensors, index: tf.zeros([2]) + index,
+        inference_kernel=lambda w, index, round_num: w + 10 * index + round_num,
+    )
+    of_nothing = learning.Method(
+        build_weight_layer=lambda: 'layer', inference_kernel=tf.negative
+    )
+    self.assertEqual(
+        of_place.weight_layers(tensors), [(0, tensors), None, (2, tensors)]
+    )
+    self.assertEqual(
+        of_nothing.weight_layers(tensors), ['layer', None, 'layer']
+    )
+    self.assertEqual(
+        learning.Method().weight_layers(tensors), [None, None, None]
+    )
+    for result, expected in (
+        (of_place.initial_weights(tensors, weights), [0.0, 2.0, 2.0]),
+        (
+            of_place.inference_weights(tensors, weights, round_num=4),
+            [5.0, 2.0, 27.0],
+        ),
+        (
+            of_nothing.inference_weights(tensors, weights, round_num=4),
+            [-1.0, 2.0, -3.0],
+        ),
+    ):
+      self.assertAllEqual(
+          result.trainable, [[w, w] for w in expected]
+      )
 
   def test_refuses_parts_that_do_not_fit(self):
     with self.assertRaisesRegex(ValueError, 'weighting must be one of'):
