@@ -27,7 +27,7 @@ class FedPM(registry.Hyperparameters):
   the server and on every client, and are never sent; those that the model was
   built or loaded with are not used.
 
-  The paper trains with Adam at rate 0.1. SGD moves scores too little.
+  The paper trains with Adam at rate 0.1.
   """
 
   frozen_weights: str = registry.hyperparameter(
