@@ -18,5 +18,6 @@ from tff_binary.learning.local_training import LocalTraining
 from tff_binary.learning.majority_vote import build_majority_vote_finalizer
 from tff_binary.learning.method import Method
 from tff_binary.learning.process import build_learning_process
+from tff_binary.learning.process import model_tensors
 from tff_binary.learning.round_metrics import round_metrics
 from tff_binary.learning.stateful_process import StatefulLearningProcess

@@ -98,7 +98,7 @@ def build_learning_process(
           f' {model!r}. See tff_binary.learning.keras_model_fn.'
       )
     initial_weights.check_is_new(model)
-    tensors = _model_tensors(model, is_compressed, method.compress_last)
+    tensors = model_tensors(model, method, is_compressed)
     if (
         method.build_weight_layer
         or method.build_distributor
@@ -205,8 +205,22 @@ def _with_inference_kernels(process, method, tensors):
   )
 
 
-def _model_tensors(model, is_compressed, compress_last):
-  """Returns the `ModelTensors` of a model."""
+def model_tensors(
+    model: tff.learning.models.VariableModel,
+    method: method_lib.Method,
+    is_compressed: aggregators.IsCompressed = aggregators.is_kernel,
+) -> distributors.ModelTensors:
+  """Returns what travels of a model's tensors, and how.
+
+  Args:
+    model: The model, in the graph in which it was made or eagerly.
+    method: The method that trains it.
+    is_compressed: See `build_learning_process`.
+
+  Raises:
+    ValueError: If no trainable tensor is compressed.
+  """
+  compress_last = method.compress_last
   variables = model.trainable_variables
   compressed = [
       bool(is_compressed(tf.TensorSpec(v.shape, v.dtype, v.name)))

@@ -15,6 +15,7 @@ from typing import Any, Optional, TextIO, Union
 import tensorflow as tf
 import tensorflow_federated as tff
 
+from tff_binary import aggregators
 from tff_binary import algorithms
 from tff_binary import files
 from tff_binary import learning
@@ -310,7 +311,8 @@ def train(
       contexts.check_merges(process.next, algorithm.name)
     # TFF traces Keras in graphs of version 1, which makes the classes of
     # earlier models unusable until a new model is made eagerly.
-    model = build_model().keras_model
+    variable_model = build_model()
+    model = variable_model.keras_model
     model.set_weights(initial_weights)
     evaluate = _build_evaluate(
         model, test, test_clients, preprocess_test_fn, losses_and_metrics
@@ -328,6 +330,11 @@ def train(
               runtime != 'current' and runtime.kind == 'remote',
           ),
           clients,
+          _first_weights(
+              variable_model,
+              hyperparameters.method(seed),
+              process_options.get('is_compressed', aggregators.is_kernel),
+          ),
           model,
           evaluate,
           progress,
@@ -500,10 +507,22 @@ def _build_evaluate(
   return evaluate
 
 
+def _first_weights(model, method, is_compressed):
+  """Returns the server's `ModelWeights` before the first round."""
+  weights = tff.learning.models.ModelWeights.from_model(model)
+  if method.initial_kernel is None:
+    return weights
+  # In place of kernels the server has something of the method's own.
+  return method.initial_weights(
+      learning.model_tensors(model, method, is_compressed), weights
+  )
+
+
 def _train_rounds(
     process,
     next_round,
     clients,
+    first_weights,
     model,
     evaluate,
     progress,
@@ -527,6 +546,7 @@ def _train_rounds(
     process: The process, with or without client states.
     next_round: `process.next` with clients' positions in place of their data.
     clients: The clients.
+    first_weights: The server's `ModelWeights` before the first round.
     model: The Keras model, with the initial weights.
     evaluate: A function that evaluates `model`, or None.
     progress: The `progress.Progress`.
@@ -543,9 +563,7 @@ def _train_rounds(
   Returns:
     The history of all rounds, those before a resume included.
   """
-  state = process.set_model_weights(
-      process.initialize(), tff.learning.models.ModelWeights.from_model(model)
-  )
+  state = process.set_model_weights(process.initialize(), first_weights)
   rounds_done, notes = 0, {}
   if checkpoint is not None:
     state = checkpoint.state(state)

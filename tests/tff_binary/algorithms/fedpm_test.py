@@ -192,6 +192,17 @@ class FedPMTest(tf.test.TestCase, parameterized.TestCase):
           learning.keras_model_fn(build_model, tiny.element_spec())
       )
 
+  def test_a_run_starts_with_the_probabilities_of_its_process(self):
+    model = learning.keras_model_fn(
+        tiny.batch_norm_model, tiny.element_spec()
+    )()
+    first = training._first_weights(
+        model, algorithms.FedPM().method(_SEED), aggregators.is_kernel
+    )
+    expected = _build().initialize().global_model_weights
+    for w, e in zip(first.trainable, expected.trainable):
+      self.assertAllClose(w, e, rtol=1e-5)
+
   def test_a_resumed_run_equals_an_uninterrupted_one(self):
     def train(rounds, path):
       return training.train(
