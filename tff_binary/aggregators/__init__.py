@@ -9,5 +9,6 @@ from tff_binary.aggregators.messages import is_kernel
 from tff_binary.aggregators.messages import IsCompressed
 from tff_binary.aggregators.model_update import ModelUpdateFactory
 from tff_binary.aggregators.packed_mean import PackedMeanFactory
+from tff_binary.aggregators.side_information_mean import SideInformationMeanFactory
 from tff_binary.ops.level_schedules import LossRatio
 from tff_binary.ops.level_schedules import Plateau

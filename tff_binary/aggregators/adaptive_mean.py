@@ -3,7 +3,7 @@
 """The weighted mean of updates with as many levels as the loss asks for."""
 
 import collections
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Union
 
 import numpy as np
@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow_federated as tff
 
 from tff_binary.aggregators import messages
+from tff_binary.aggregators import state as state_lib
 from tff_binary.ops import level_schedules
 from tff_binary.ops import seeds
 from tff_binary.wire import qsgd
@@ -115,31 +116,16 @@ class AdaptiveMeanFactory(tff.aggregators.WeightedAggregationFactory):
       ValueError: If the state holds none of this factory.
     """
     loss = tf.cast(loss, tf.float32)
-    is_found = False
 
-    def visit(node):
-      nonlocal is_found
-      if isinstance(node, Mapping):
-        if _SCHEDULE in node:
-          is_found = True
-          schedule_state = collections.OrderedDict(
-              (k, tf.convert_to_tensor(v)) for k, v in node[_SCHEDULE].items()
-          )
-          schedule_state = self._schedule.next(schedule_state, loss)
-          return type(node)({**node, _SCHEDULE: schedule_state})
-        return type(node)((name, visit(child)) for name, child in node.items())
-      if isinstance(node, (list, tuple)):
-        children = map(visit, node)
-        is_named = hasattr(node, '_fields')
-        return type(node)(*children) if is_named else type(node)(children)
-      return node
-
-    new_state = visit(state)
-    if not is_found:
-      raise ValueError(
-          f'state must hold the state of an AdaptiveMeanFactory, got {state!r}.'
+    def next_state(schedule_state):
+      schedule_state = collections.OrderedDict(
+          (k, tf.convert_to_tensor(v)) for k, v in schedule_state.items()
       )
-    return new_state
+      return self._schedule.next(schedule_state, loss)
+
+    return state_lib.replace(
+        state, _SCHEDULE, next_state, 'an AdaptiveMeanFactory'
+    )
 
   def create(
       self, value_type: tff.Type, weight_type: tff.Type

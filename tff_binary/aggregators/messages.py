@@ -42,6 +42,7 @@ class MessageFormat:
 
   Attributes:
     specs: The `tf.TensorSpec`s of the parts; a name is a path in the value.
+    is_compressed: For each part whether it is for the codec.
     num_compressed_params: The model parameters that the compressed parts are
       about, an int.
   """
@@ -86,6 +87,7 @@ class MessageFormat:
       )
     self._parts = _parts(self._tensor_specs, compressed, codec.is_joint)
     self.specs = [part.spec for part in self._parts]
+    self.is_compressed = [part.is_compressed for part in self._parts]
     self.num_compressed_params = sum(
         codec.num_params(part.spec)
         for part in self._parts
@@ -179,7 +181,7 @@ class MessageFormat:
 
   def _codec_of(self, part, codec=None):
     if part.is_compressed:
-      return codec or self._codec
+      return (codec or self._codec).named(part.spec.name)
     return codec_lib.Float32Codec()
 
 

@@ -92,6 +92,22 @@ class FedPM(registry.Hyperparameters):
       choices=('uniform', 'examples'),
       source='Algorithm 2',
   )
+  mask_code: str = registry.hyperparameter(
+      'packed',
+      'how masks are sent: a bit an entry; in as many bits as they have'
+      ' entropy; or, with the probabilities that both ends know, as they have'
+      ' cross-entropy under these. Fast where TensorFlow has XLA, as the workers'
+      " of this package have and TFF's own has not",
+      choices=('packed', 'entropy', 'cross_entropy'),
+      source='packed, entropy: section 4; cross_entropy: ours',
+  )
+  downlink_code: str = registry.hyperparameter(
+      'float32',
+      'how the probabilities are sent: as they are; or, lossless, as numbers of'
+      ' their different values, few where few masks were averaged',
+      choices=('float32', 'lossless'),
+      source='float32: Algorithm 1; lossless: ours',
+  )
   evaluation: str = registry.hyperparameter(
       'sample',
       'evaluate the model with masks that are drawn anew after each round, with'
@@ -152,12 +168,21 @@ class FedPM(registry.Hyperparameters):
       )
       return mask * draw_weights(theta.shape, index)
 
+    # Lossless on masks: the step size of all of them is 1 and not sent.
+    codec = tff_binary.wire.SignCodec(1.0)
+    if self.mask_code != 'packed':
+      codec = tff_binary.wire.EntropyCodec(codec)
     return learning.Method(
-        # Lossless on masks: the step size of all of them is 1 and not sent.
-        codec=tff_binary.wire.SignCodec(1.0),
+        codec=codec,
+        knows_chances=self.mask_code == 'cross_entropy',
         build_weight_layer=build_weight_layer,
         initial_kernel=initial_kernel,
         weighting=self.weighting,
+        build_distributor=(
+            tff_binary.distributors.build_lossless_broadcast
+            if self.downlink_code == 'lossless'
+            else None
+        ),
         build_finalizer=functools.partial(
             learning.build_beta_finalizer,
             prior=self.prior,

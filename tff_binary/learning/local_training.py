@@ -414,6 +414,7 @@ def build_client_work(
     received_type: Optional[tff.Type] = None,
     weighting: str = 'examples',
     reported_loss: Optional[str] = None,
+    known: Optional[Sequence[bool]] = None,
 ) -> Union[tff.learning.templates.ClientWorkProcess, StatefulClientWork]:
   """Builds the client work of all processes in this package.
 
@@ -443,11 +444,15 @@ def build_client_work(
     reported_loss: A loss that an update holds, `'training_loss'` or
       `'received_loss'`, see `build_client_update`. The second takes one more
       forward pass over the client's data.
+    known: One bool for each trainable tensor: whether the aggregator is told
+      what the client has received in its place, see
+      `aggregators.SideInformationMeanFactory`.
 
   Returns:
     A `tff.learning.templates.ClientWorkProcess`, or a `StatefulClientWork` if
     the layers have states. Its client results hold the update
-    `<trainable=..., non_trainable=...>` and the reported loss, if any.
+    `<trainable=..., non_trainable=...>` and the reported loss, if any; with
+    `known`, `trainable` is `<update=..., received=...>`.
 
   Raises:
     ValueError: If `local_training` does not fit the form of the data.
@@ -504,6 +509,11 @@ def build_client_work(
     update, num_examples, metrics, new_state = client_update(
         round_num, weights, data, client_state
     )
+    if known is not None:
+      update['trainable'] = collections.OrderedDict(
+          update=update['trainable'],
+          received=[w for w, k in zip(weights.trainable, known) if k],
+      )
     weight = tf.sign(num_examples) if is_uniform else num_examples
     result = tff.learning.templates.ClientResult(update, weight)
     return result, metrics, new_state

@@ -36,7 +36,7 @@ class Method:
 
   What clients train: `build_weight_layer`, `prepare_model`. How the result
   becomes bytes: `codec`, `compress_last`, `level_schedule`, `levels_by_weight`,
-  `level_phases`.
+  `level_phases`, `knows_chances`.
   What the server makes of it: `weighting`, `build_finalizer`,
   `inference_kernel`. What it sends: `build_distributor`. What it starts from:
   `initial_kernel`.
@@ -69,6 +69,10 @@ class Method:
       round, from the loss of the model that they have received, which takes
       another pass over their data and a round trip. All of TFF's engines run
       the first, see `aggregators.LossFeedbackFactory`.
+    knows_chances: Whether the server's compressed tensors are the chances of
+      the bits that clients send, with which both ends code them, see
+      `aggregators.SideInformationMeanFactory`; with an `EntropyCodec`, and a
+      downlink that does not round them.
     build_distributor: A function from the model's tensors to the distributor
       of a method that sends something else than the weights, and so takes no
       `downlink_bits`.
@@ -94,6 +98,7 @@ class Method:
   level_schedule: Optional[aggregators.LevelSchedule] = None
   levels_by_weight: bool = False
   level_phases: int = 1
+  knows_chances: bool = False
   build_distributor: Optional[BuildDistributor] = None
   build_finalizer: BuildFinalizer = finalizers.build_model_update_finalizer
   inference_kernel: Optional[Callable[..., tf.Tensor]] = None
@@ -143,6 +148,11 @@ class Method:
       ValueError: If either cannot be chosen.
     """
     parameters.check(downlink_bits=downlink_bits)
+    if downlink_bits < _FLOAT32_BITS and self.knows_chances:
+      raise ValueError(
+          f'downlink_bits={downlink_bits} would round the chances that both'
+          ' ends of this method must know exactly; it must be 32.'
+      )
     if downlink_bits < _FLOAT32_BITS and not self.takes_downlink_bits:
       raise ValueError(
           f'downlink_bits={downlink_bits} is for methods that send weights;'

@@ -130,15 +130,20 @@ def build_learning_process(
       distributor.next.type_signature.result.result.member,
       method.weighting,
       method.reported_loss,
+      compressed if method.knows_chances else None,
   )
   has_state = isinstance(client_work, local_training_lib.StatefulClientWork)
   output_type = client_work.next.type_signature.result
   client_result_type = (
       output_type[0] if has_state else output_type
   ).result.member
-  packed = _packed_tensors(client_result_type.update.trainable, compressed)
+  trainable_type = client_result_type.update.trainable
+  if method.knows_chances:
+    trainable_type = trainable_type.update
+  packed = _packed_tensors(trainable_type, compressed)
+  mean = _mean_factory(method, packed, seed)
   aggregator = _aggregation_factory(
-      method, packed, wrap_aggregator, seed
+      method, mean, wrap_aggregator(mean)
   ).create(client_result_type.update, client_result_type.update_weight)
   compose = (
       stateful_process.compose_stateful_process
@@ -159,6 +164,8 @@ def build_learning_process(
           server_optimizer,
       ),
   )
+  if method.knows_chances:
+    process = _with_known_chances(process, mean, compressed)
   if method.inference_kernel is None:
     return process
   return _with_inference_kernels(process, method, tensors)
@@ -172,6 +179,32 @@ def _with_initial_kernels(initial, method, tensors):
     return method.initial_weights(tensors, initial())
 
   return initial_weights
+
+
+def _with_known_chances(process, mean, compressed):
+  """Returns the process whose aggregator knows what clients receive."""
+  state_type, data_type = process.next.type_signature.parameter
+
+  @tff.tensorflow.computation(state_type.member)
+  def tell(state):
+    trainable = state.global_model_weights.trainable
+    chances = [w for w, c in zip(trainable, compressed) if c]
+    return state._replace(
+        aggregator=mean.with_received(state.aggregator, chances)
+    )
+
+  @tff.federated_computation(state_type, data_type)
+  def next_fn(state, client_data):
+    return process.next(tff.federated_map(tell, state), client_data)
+
+  return tff.learning.templates.LearningProcess(
+      process.initialize,
+      next_fn,
+      process.get_model_weights,
+      process.set_model_weights,
+      get_hparams_fn=process.get_hparams,
+      set_hparams_fn=process.set_hparams,
+  )
 
 
 def _with_inference_kernels(process, method, tensors):
@@ -241,18 +274,16 @@ def model_tensors(
   )
 
 
-def _aggregation_factory(method, packed, wrap_aggregator, seed):
-  """Returns the factory for the clients' updates.
+def _mean_factory(method, packed, seed):
+  """Returns the factory for the clients' trainable tensors.
 
-  `packed` has one bool for each tensor of their trainable half.
+  `packed` has one bool for each of them.
   """
-  non_trainable = aggregators.PackedMeanFactory(
-      wire.Float32Codec(), is_compressed=lambda spec: False
-  )
+  if method.knows_chances:
+    return aggregators.SideInformationMeanFactory(method.codec, packed, seed)
   if method.level_schedule is None:
-    mean = aggregators.PackedMeanFactory(method.codec, packed, seed=seed)
-    return aggregators.ModelUpdateFactory(wrap_aggregator(mean), non_trainable)
-  mean = aggregators.AdaptiveMeanFactory(
+    return aggregators.PackedMeanFactory(method.codec, packed, seed=seed)
+  return aggregators.AdaptiveMeanFactory(
       method.codec,
       method.level_schedule,
       packed,
@@ -260,7 +291,16 @@ def _aggregation_factory(method, packed, wrap_aggregator, seed):
       seed,
       method.level_phases,
   )
-  update = aggregators.ModelUpdateFactory(wrap_aggregator(mean), non_trainable)
+
+
+def _aggregation_factory(method, mean, wrapped_mean):
+  """Returns the factory for all that clients send."""
+  non_trainable = aggregators.PackedMeanFactory(
+      wire.Float32Codec(), is_compressed=lambda spec: False
+  )
+  update = aggregators.ModelUpdateFactory(wrapped_mean, non_trainable)
+  if method.level_schedule is None:
+    return update
   return aggregators.LossFeedbackFactory(
       update, mean.with_loss, method.reported_loss, method.level_phases
   )

@@ -35,9 +35,17 @@ class Codec(abc.ABC):
   Attributes:
     is_joint: Whether an aggregator joins all compressed tensors of an update to
       one vector and encodes that, instead of each tensor by itself.
+    codes: Where the payload has one code of fixed width for each entry, the
+      name of the field in which they are packed and their bits; else `None`.
   """
 
   is_joint = False
+  codes = None
+
+  def named(self, name: str) -> 'Codec':
+    """Returns this codec for the tensor of a name, which its errors have."""
+    del name
+    return self
 
   @abc.abstractmethod
   def encode(self, value, seed=None):
@@ -126,6 +134,8 @@ class BinaryCodec(Codec):
   zeros is on it (alpha = 0). The payload is `bits`, uint8 of shape
   `[ceil(n / 8)]`, and `step_size`, one float32.
   """
+
+  codes = ('bits', 1)
 
   def encode(self, value, seed=None):
     value = tf.saturate_cast(value, tf.float32)

@@ -56,6 +56,7 @@ class QuantizedCodec(codec.Codec):
           f' form={form!r}, got {bits!r}.'
       )
     self._bits = int(bits)
+    self.codes = ('codes', self._bits)
 
   def encode(self, value, seed=None):
     value = tf.reshape(tf.saturate_cast(value, tf.float32), [-1])

@@ -27,6 +27,8 @@ class SignCodec(codec.Codec):
   `[ceil(n / 8)]`, and in the second case `step_size`, one float32.
   """
 
+  codes = ('bits', 1)
+
   def __init__(self, step_size='mean'):
     """Initializes the codec.
 

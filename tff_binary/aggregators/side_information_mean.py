@@ -1,0 +1,306 @@
+# SPDX-FileCopyrightText: 2026 The tff_binary Authors
+# SPDX-License-Identifier: Apache-2.0
+"""The mean of bits that are coded with what both ends know about them."""
+
+import collections
+from collections.abc import Sequence
+from typing import Any, Union
+
+import tensorflow as tf
+import tensorflow_federated as tff
+
+from tff_binary.aggregators import messages
+from tff_binary.aggregators import state as state_lib
+from tff_binary.ops import seeds
+from tff_binary.wire import codec as codec_lib
+from tff_binary.wire import entropy
+
+_CHANCES = 'chances'
+
+
+class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
+  """Aggregation factory for the mean of masks, say, whose means were sent down.
+
+  Where the server has sent to the clients how likely a bit is a one, both ends
+  know it, and the bits take about their cross-entropy under these chances,
+  often far less than under their mean. No published code was found to do so.
+
+  A client's value is an `OrderedDict` of
+
+  *   `update`: a list of float tensors. The compressed ones are sent by the
+      codec, all others in float32.
+  *   `received`: for each compressed tensor the chances, float32 of its shape,
+      as the client has received them. They are not sent.
+
+  Aggregation does not know them, so that it only collects the payloads; the
+  server decodes all of them when it has them. A client with weight 0, or one
+  that is not finite, sends no bits. The result is the weighted mean of
+  `update`, measurements are those of `PackedMeanFactory`.
+
+  The state is an `OrderedDict` of `chances`, those of the server: to the bit
+  what clients have received, put there by `with_received` before each round.
+  Otherwise decoding fails, with an error that names the client's place among
+  all and the tensor.
+  """
+
+  def __init__(
+      self,
+      codec: entropy.EntropyCodec,
+      is_compressed: Union[
+          messages.IsCompressed, Sequence[bool]
+      ] = messages.is_kernel,
+      seed: int = 0,
+  ):
+    """Initializes `SideInformationMeanFactory`.
+
+    Args:
+      codec: The codec of the compressed tensors, whose payload is nothing but
+        one bit for each entry.
+      is_compressed: See `PackedMeanFactory`, of the tensors of `update`.
+      seed: See `PackedMeanFactory`.
+
+    Raises:
+      TypeError: If `codec` is not an `EntropyCodec`.
+    """
+    if not isinstance(codec, entropy.EntropyCodec):
+      raise TypeError(
+          f'Only an EntropyCodec takes known chances, got {codec!r}.'
+      )
+    self._codec = codec
+    self._is_compressed = is_compressed
+    self._seed = seed
+
+  def with_received(self, state: Any, chances: Sequence[Any]) -> Any:
+    """Returns the aggregator's state for a round with these chances.
+
+    Args:
+      state: The state of the factory's process or of one around it.
+      chances: For each compressed tensor what the server sends, float32.
+
+    Returns:
+      A state of the same type.
+
+    Raises:
+      ValueError: If the state holds none of this factory.
+    """
+    return state_lib.replace(
+        state,
+        _CHANCES,
+        lambda old: list(chances),
+        'a SideInformationMeanFactory',
+    )
+
+  def create(
+      self, value_type: tff.Type, weight_type: tff.Type
+  ) -> tff.templates.AggregationProcess:
+    """Creates the process.
+
+    Args:
+      value_type: The type of one client's value, see above.
+      weight_type: The type of a client's weight, a scalar.
+
+    Returns:
+      A `tff.templates.AggregationProcess`.
+
+    Raises:
+      TypeError: If the update holds anything but float tensors of static shape,
+        or if `received` does not fit it.
+      ValueError: See `PackedMeanFactory.create`.
+    """
+    update_type, received_type = value_type['update'], value_type['received']
+    message_format = messages.MessageFormat(
+        update_type, self._codec, self._is_compressed
+    )
+    compressed_specs, other_specs = _divide(
+        message_format.specs, message_format.is_compressed
+    )
+    shapes = [tuple(s.shape) for s in compressed_specs]
+    if [tuple(t.shape) for t in received_type] != shapes:
+      raise TypeError(
+          'received must have the shapes of the compressed tensors,'
+          f' {shapes}, got {received_type}.'
+      )
+    names = [spec.name for spec in compressed_specs]
+    float32 = codec_lib.Float32Codec()
+
+    @tff.tensorflow.computation(value_type, weight_type)
+    @tf.function
+    def encode(value, weight):
+      parts, weight = message_format.join(value['update'], weight)
+      seed = seeds.of_values([self._seed, seeds.ENCODING_DRAWS], parts)
+      compressed, others = _divide(parts, message_format.is_compressed)
+      bits = []
+      for i, (x, name, chances) in enumerate(
+          zip(compressed, names, value['received'])
+      ):
+        payload = self._codec.named(name).encode(
+            x, seeds.fold_in(seed, i), chances
+        )
+        if list(payload) != ['bits']:
+          raise ValueError(
+              "The codec's payload must be 'bits' alone, got"
+              f' {list(payload)}.'
+          )
+        bits.append(payload['bits'])
+      # A client that has not trained has nothing to say, nor chances.
+      is_used = tf.cast(weight > 0.0, tf.int32)
+      bits = [x[: tf.size(x) * is_used] for x in bits]
+      return collections.OrderedDict(
+          bits=tf.concat(bits, axis=0),
+          sizes=tf.stack([tf.size(x) for x in bits]),
+          others=[float32.encode(x) for x in others],
+          weight=weight,
+      )
+
+    message_type = encode.type_signature.result
+    weight_dtype = message_type['weight'].dtype.type
+
+    @tff.tensorflow.computation
+    def zero():
+      return collections.OrderedDict(
+          bits=_no_rows([], tf.uint8),
+          sizes=_no_rows([len(names)], tf.int32),
+          weights=_no_rows([], weight_dtype),
+          others=[tf.zeros(spec.shape, spec.dtype) for spec in other_specs],
+          num_clients=tf.constant(0),
+          num_non_finite_clients=tf.constant(0),
+          compressed_uplink_bytes=tf.constant(0, tf.int64),
+          uplink_bytes=tf.constant(0, tf.int64),
+      )
+
+    sums_type = zero.type_signature.result
+
+    def merge_sums(a, b):
+      return collections.OrderedDict(
+          (name, tf.concat([a[name], b[name]], axis=0))  # pylint: disable=g-long-ternary
+          if name in ('bits', 'sizes', 'weights')
+          else (name, tf.nest.map_structure(tf.add, a[name], b[name]))
+          for name in a
+      )
+
+    @tff.tensorflow.computation(sums_type, message_type)
+    @tf.function
+    def accumulate(sums, message):
+      weight = message['weight']
+      is_finite = tf.math.is_finite(weight)
+      weight = tf.where(is_finite, weight, tf.zeros_like(weight))
+      bits, sizes = message['bits'], message['sizes']
+      return merge_sums(
+          sums,
+          collections.OrderedDict(
+              bits=bits,
+              sizes=sizes[tf.newaxis],
+              weights=weight[tf.newaxis],
+              others=[
+                  float32.decode(x, spec, weight)
+                  for x, spec in zip(message['others'], other_specs)
+              ],
+              num_clients=tf.constant(1),
+              num_non_finite_clients=1 - tf.cast(is_finite, tf.int32),
+              compressed_uplink_bytes=messages.num_bytes([bits, sizes]),
+              uplink_bytes=messages.num_bytes(message),
+          ),
+      )
+
+    @tff.tensorflow.computation(sums_type, sums_type)
+    def merge(a, b):
+      return merge_sums(a, b)
+
+    @tff.tensorflow.computation(sums_type)
+    def report(sums):
+      return sums
+
+    @tff.tensorflow.computation
+    def initialize():
+      return collections.OrderedDict([
+          (_CHANCES, [tf.zeros(spec.shape) for spec in compressed_specs])
+      ])
+
+    @tff.tensorflow.computation(initialize.type_signature.result, sums_type)
+    @tf.function
+    def decode(state, sums):
+      weights = sums['weights']
+      ends = tf.reshape(tf.cumsum(tf.reshape(sums['sizes'], [-1])), [-1, len(names)])
+
+      def add_client(client, totals):
+        weight = weights[client]
+        result = []
+        for i, (name, spec) in enumerate(zip(names, compressed_specs)):
+          end = ends[client, i]
+          bits = sums['bits'][end - sums['sizes'][client, i] : end]
+          decoded = tf.cond(
+              weight > 0.0,
+              lambda: self._codec.named(name).decode(  # pylint: disable=cell-var-from-loop
+                  collections.OrderedDict(bits=bits),  # pylint: disable=cell-var-from-loop
+                  spec,  # pylint: disable=cell-var-from-loop
+                  weight,
+                  state[_CHANCES][i],  # pylint: disable=cell-var-from-loop
+                  client,
+              ),
+              lambda: tf.zeros(spec.shape, spec.dtype),  # pylint: disable=cell-var-from-loop
+          )
+          result.append(totals[i] + decoded)
+        return client + 1, result
+
+      _, totals = tf.while_loop(
+          lambda client, _: client < tf.size(weights),
+          add_client,
+          (0, [tf.zeros(spec.shape, spec.dtype) for spec in compressed_specs]),
+      )
+      total_weight = tf.reduce_sum(weights)
+      totals, others = iter(totals), iter(sums['others'])
+      mean = [
+          tf.math.divide_no_nan(x, tf.cast(total_weight, x.dtype))
+          for x in (
+              next(totals) if c else next(others)
+              for c in message_format.is_compressed
+          )
+      ]
+      measurements = collections.OrderedDict(
+          (name, sums[name])
+          for name in (
+              'num_clients',
+              'num_non_finite_clients',
+              'compressed_uplink_bytes',
+              'uplink_bytes',
+          )
+      )
+      measurements['num_compressed_params'] = tf.constant(
+          message_format.num_compressed_params, tf.int64
+      )
+      return message_format.split(mean), measurements
+
+    @tff.federated_computation
+    def init_fn():
+      return tff.federated_eval(initialize, tff.SERVER)
+
+    @tff.federated_computation(
+        init_fn.type_signature.result,
+        tff.FederatedType(value_type, tff.CLIENTS),
+        tff.FederatedType(weight_type, tff.CLIENTS),
+    )
+    def next_fn(state, value, weight):
+      sums = tff.federated_aggregate(
+          tff.federated_map(encode, (value, weight)),
+          zero(),
+          accumulate,
+          merge,
+          report,
+      )
+      mean, measurements = tff.federated_map(decode, (state, sums))
+      return tff.templates.MeasuredProcessOutput(state, mean, measurements)
+
+    return tff.templates.AggregationProcess(init_fn, next_fn)
+
+
+def _divide(parts, is_compressed):
+  """Returns the compressed parts and the others, two lists."""
+  pairs = list(zip(parts, is_compressed))
+  return [x for x, c in pairs if c], [x for x, c in pairs if not c]
+
+
+def _no_rows(shape, dtype):
+  """Returns a tensor of shape `[0, *shape]` that may get rows."""
+  return tf.raw_ops.PlaceholderWithDefault(
+      input=tf.zeros([0, *shape], dtype), shape=[None, *shape]
+  )
