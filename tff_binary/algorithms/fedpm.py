@@ -134,10 +134,8 @@ class FedPM(registry.Hyperparameters):
     masks, seeds = tff_binary.ops.masks, tff_binary.ops.seeds
 
     def draw_weights(shape, index):
-      return masks.frozen_weights(
-          shape,
-          self.frozen_weights,
-          seeds.fold_in([seed, seeds.FROZEN_DRAWS], index),
+      return learning.draw_frozen_weights(
+          shape, self.frozen_weights, seed, index
       )
 
     def build_weight_layer(tensors, index):

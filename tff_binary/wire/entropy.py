@@ -81,13 +81,11 @@ class EntropyCodec(codec.Codec):
     """
     field, bits = self._inner.codes
     payload = self._inner.encode(value, seed)
-    packed = payload[field]
-    codes = bit_packing.unpack_codes(packed, value.shape.num_elements(), bits)
+    codes = bit_packing.unpack_codes(
+        payload[field], value.shape.num_elements(), bits
+    )
     flipped, contexts, counts = self._model(bits, chances)
-    coded = range_coding.encode(_flip(codes, flipped), bits, counts, contexts)
-    # Which of them it is can be seen from the size.
-    is_shorter = tf.size(coded) < tf.size(packed)
-    message = tf.cond(is_shorter, lambda: coded, lambda: packed)
+    message = range_coding.encode(_flip(codes, flipped), bits, counts, contexts)
     payload[field] = tf.concat(
         [self._checksum(message, value.shape, chances), message], axis=0
     )
@@ -110,15 +108,9 @@ class EntropyCodec(codec.Codec):
     num_codes = spec.shape.num_elements()
     flipped, contexts, counts = self._model(bits, chances)
     message = self._checked(payload[field], spec.shape, chances, client)
-    size = bit_packing.num_bytes(num_codes, bits)
-
-    def decoded():
-      codes = range_coding.decode(message, num_codes, bits, counts, contexts)
-      return bit_packing.pack_codes(_flip(codes, flipped), bits)
-
-    packed = tf.cond(tf.size(message) < size, decoded, lambda: message)
+    codes = range_coding.decode(message, num_codes, bits, counts, contexts)
     payload = collections.OrderedDict(payload)
-    payload[field] = tf.ensure_shape(packed, [size])
+    payload[field] = bit_packing.pack_codes(_flip(codes, flipped), bits)
     return self._inner.decode(payload, spec, weight)
 
   def num_off_grid(self, value):

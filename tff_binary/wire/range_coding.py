@@ -22,6 +22,8 @@ import functools
 import numpy as np
 import tensorflow as tf
 
+from tff_binary.wire import bit_packing
+
 # Counts are in units of 1/2. A context's are halved where their sum exceeds
 # this, so that it follows bits whose chance changes.
 _LARGEST_TOTAL = 2**16
@@ -56,7 +58,7 @@ def counts(num_contexts, bits, chances=None):
 
 
 def encode(codes, bits, initial_counts, contexts=None):
-  """Encodes codes, most significant bit first.
+  """Encodes codes, or packs them where that takes no more bytes.
 
   Args:
     codes: An int32 tensor of static shape `[n]`, entries in `[0, 2**bits)`.
@@ -66,12 +68,16 @@ def encode(codes, bits, initial_counts, contexts=None):
       for one context.
 
   Returns:
-    A uint8 tensor of shape `[m]`, without zeros at its end; or, where m would
-    not be less than the size of the packed codes, any of at least that size.
+    A uint8 tensor of shape `[m]`; `m` is at most `ceil(n * bits / 8)`, the size
+    of packed codes, which tells that they are packed.
   """
   num_codes = codes.shape[0]
+  if isinstance(bits, int):
+    packed = bit_packing.pack_codes(codes, bits)
+  else:
+    packed = bit_packing.pack_codes_of_any_width(codes, bits)
   if not num_codes:
-    return tf.zeros([0], tf.uint8)
+    return packed
   if contexts is None:
     contexts = tf.zeros_like(codes)
   # On a GPU each step of the loop would be a launch of its own.
@@ -80,30 +86,20 @@ def encode(codes, bits, initial_counts, contexts=None):
     digits, num_digits, is_complete = encode_digits(
         codes, contexts, tf.constant(initial_counts), tf.convert_to_tensor(bits)
     )
-    digits = digits[:num_digits]
-    (digits,) = tf.while_loop(
-        lambda d: tf.reduce_any(d >= 2**_DIGIT_BITS),
-        lambda d: (
-            d % 2**_DIGIT_BITS
-            + tf.concat([d[1:] // 2**_DIGIT_BITS, [0]], axis=0),
-        ),
-        (digits,),
-        shape_invariants=(tf.TensorShape([None]),),
-    )
+    digits = _carry(digits[:num_digits])
     upper, lower = digits // 256, digits % 256
     coded = tf.reshape(tf.stack([upper, lower], axis=1), [-1])
-    is_needed = tf.logical_or(
-        tf.cumsum(coded, reverse=True) > 0, tf.logical_not(is_complete)
-    )
-    return tf.cast(tf.boolean_mask(coded, is_needed), tf.uint8)
+    is_needed = tf.cumsum(coded, reverse=True) > 0
+    coded = tf.cast(tf.boolean_mask(coded, is_needed), tf.uint8)
+  is_shorter = tf.logical_and(is_complete, tf.size(coded) < tf.size(packed))
+  return tf.cond(is_shorter, lambda: coded, lambda: packed)
 
 
-def decode(coded, num_codes, bits, initial_counts, contexts=None):
+def decode(encoded, num_codes, bits, initial_counts, contexts=None):
   """Decodes what `encode` has returned.
 
   Args:
-    coded: A uint8 tensor of shape `[m]`, m less than the size of the packed
-      codes.
+    encoded: A uint8 tensor of shape `[m]`.
     num_codes: n, a Python int.
     bits: As for `encode`.
     initial_counts: As for `encode`.
@@ -112,29 +108,61 @@ def decode(coded, num_codes, bits, initial_counts, contexts=None):
   Returns:
     An int32 tensor of shape `[n]`. Of bytes that `encode` never returns, too.
   """
-  if not num_codes:
-    return tf.zeros([0], tf.int32)
   if contexts is None:
     contexts = tf.zeros([num_codes], tf.int32)
-  with tf.device('/CPU:0'):
+  def decode_digits():
     num_digits = _num_digits(num_codes, initial_counts)
-    size = _DIGIT_BYTES * num_digits
-    coded = coded[:size]
-    coded = tf.pad(coded, [[0, size - tf.size(coded)]])
+    coded = _resize(encoded, _DIGIT_BYTES * num_digits)
     pairs = tf.cast(tf.reshape(coded, [num_digits, _DIGIT_BYTES]), tf.int64)
-    decode_digits = _compiled(_decode, num_codes, initial_counts.shape)
-    return decode_digits(
-        256 * pairs[:, 0] + pairs[:, 1],
-        contexts,
-        tf.constant(initial_counts),
-        tf.convert_to_tensor(bits),
-    )
+    with tf.device('/CPU:0'):
+      return _compiled(_decode, num_codes, initial_counts.shape)(
+          256 * pairs[:, 0] + pairs[:, 1],
+          contexts,
+          tf.constant(initial_counts),
+          tf.convert_to_tensor(bits),
+      )
+
+  def unpack():
+    size = (num_codes * bits + 7) // 8
+    packed = _resize(encoded, size)
+    if isinstance(bits, int):
+      return bit_packing.unpack_codes(packed, num_codes, bits)
+    return bit_packing.unpack_codes_of_any_width(packed, num_codes, bits)
+
+  if not num_codes:
+    return unpack()
+  return tf.cond(
+      8 * tf.size(encoded) < num_codes * bits, decode_digits, unpack
+  )
+
+
+def _resize(encoded, size):
+  """Returns so many bytes, the last ones zeros where there are fewer."""
+  encoded = encoded[:size]
+  return tf.pad(encoded, [[0, size - tf.size(encoded)]])
 
 
 def _num_digits(num_codes, initial_counts):
   """Returns how many digits there is room for: more than are worth it."""
   bits = initial_counts.shape[1].bit_length()
   return -(-num_codes * bits // _DIGIT_BITS) + _NUM_REGISTER_DIGITS
+
+
+def _carry(digits):
+  """Returns digits of 16 bits, from some that may exceed these."""
+
+  def step(digits):
+    carries = digits[1:] // 2**_DIGIT_BITS
+    return (digits % 2**_DIGIT_BITS + tf.pad(carries, [[0, 1]]),)
+
+  # Rarely more than one step.
+  (digits,) = tf.while_loop(
+      lambda digits: tf.reduce_any(digits >= 2**_DIGIT_BITS),
+      step,
+      (digits,),
+      shape_invariants=(tf.TensorShape([None]),),
+  )
+  return digits
 
 
 def _int64(x):

@@ -168,6 +168,39 @@ class FedPMTest(tf.test.TestCase, parameterized.TestCase):
         row['downlink_bits_per_param'], 8 * (15 + 8 + 2 * 4) / _NUM_ENTRIES
     )
 
+  def test_codes_change_bytes_and_nothing_else(self):
+    clients = _CLIENTS + [tiny.client(5, 9, num_nan=5)]
+    rows, weights = [], []
+    for options in (
+        {},
+        {'mask_code': 'entropy'},
+        {'mask_code': 'cross_entropy', 'downlink_code': 'lossless'},
+    ):
+      process = _build(**options)
+      state = process.initialize()
+      for _ in range(2):
+        output = process.next(state, clients)
+        state = output.state
+      weights.append(state.global_model_weights)
+      rows.append(learning.round_metrics(output.metrics))
+    for others in weights[1:]:
+      tf.nest.map_structure(self.assertAllEqual, weights[0], others)
+    plain, entropy, known = (row['uplink_bytes'] for row in rows)
+    # At most a checksum for each mask, and sizes.
+    self.assertBetween(entropy - plain, 1, 4 * 2 * 4)
+    # A client without a result sends no masks.
+    self.assertLess(known, entropy + 4 * 2 * 4)
+    plain, _, lossless = (row['downlink_bits_per_param'] for row in rows)
+    self.assertEqual(plain, 32)
+    # 4 values of 32 bits for each kernel, and 2 bits for each entry.
+    self.assertLess(lossless, 2 * 4 * 32 / _NUM_ENTRIES + 2.4)
+
+  def test_known_probabilities_are_not_rounded(self):
+    with self.assertRaisesRegex(ValueError, 'downlink_bits=4 would round .* 32'):
+      _build(mask_code='cross_entropy', downlink_bits=4)
+    with self.assertRaisesRegex(ValueError, 'downlink_bits=4 .* of its own'):
+      _build(downlink_code='lossless', downlink_bits=4)
+
   def test_an_unusable_round_changes_nothing(self):
     process = _build()
     state = process.initialize()

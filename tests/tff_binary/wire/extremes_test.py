@@ -15,6 +15,8 @@ _LENGTH = 12
 _MAX = float(np.finfo(np.float32).max)
 _CODECS = {
     'binary': wire.BinaryCodec(),
+    'entropy': wire.EntropyCodec(wire.BinaryCodec()),
+    'entropy_quantized': wire.EntropyCodec(wire.QuantizedCodec(8)),
     'float32': wire.Float32Codec(),
     'noisy_sign': wire.NoisySignCodec(0.1, 0.1),
     'noisy_sign_largest': wire.NoisySignCodec(_MAX, _MAX),
@@ -38,7 +40,7 @@ _CODECS = {
 # What these return changes with the value's scale as it does, bit by bit, as
 # long as no number is subnormal.
 _SCALING = (
-    'binary', 'float32', 'qsgd', 'qsgd_elias', 'qsgd_max', 'qsgd_max_elias',
+    'binary', 'entropy', 'entropy_quantized', 'float32', 'qsgd', 'qsgd_elias', 'qsgd_max', 'qsgd_max_elias',
     'quantized', 'quantized_1_bit', 'quantized_qsgd', 'sign', 'sparse',
 )  # pyformat: disable
 _EXTREMES = {

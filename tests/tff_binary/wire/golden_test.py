@@ -26,7 +26,11 @@ def _golden(path):
 
 
 def _codec(golden):
-  return getattr(wire, golden['codec'])(**golden['arguments'])
+  arguments = {
+      name: _codec(x) if isinstance(x, dict) else x
+      for name, x in golden['arguments'].items()
+  }
+  return getattr(wire, golden['codec'])(**arguments)
 
 
 def _value(golden):
