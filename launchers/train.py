@@ -56,6 +56,13 @@ _KERNEL_INITIALIZER = flags.DEFINE_enum(
     'Initial kernels: N(0, 0.01^2), or N(0, 2 / fan_in).',
 )
 
+_MODEL = flags.DEFINE_string(
+    'model',
+    None,
+    'Of --task=fmnist and cifar10: conv4, conv6, conv10, fedbat_cnn (fmnist if'
+    ' unset), resnet10, resnet10_wide, resnet18 (cifar10 if unset), resnet34 or'
+    ' vgg11_light.',
+)
 _AUGMENT = flags.DEFINE_boolean(
     'augment',
     None,
@@ -79,7 +86,7 @@ _MIN_CHARACTERS = flags.DEFINE_integer(
     'Of --task=shakespeare: leaves out roles that say less; 0 if unset.',
     0,
 )
-_TASK_OPTIONS = (_AUGMENT, _VERIFY, _LSTM_UNITS, _MIN_CHARACTERS)
+_TASK_OPTIONS = (_MODEL, _AUGMENT, _VERIFY, _LSTM_UNITS, _MIN_CHARACTERS)
 
 _PARTITION = flags.DEFINE_enum(
     'partition',

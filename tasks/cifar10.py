@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The `cifar10` task: CIFAR-10 with ResNet-18."""
 
-import functools
 import hashlib
 import io
 import os
@@ -233,11 +232,12 @@ def load(
     seed,
     augment=False,
     verify=True,
+    model='resnet18',
 ):
   """Loads CIFAR-10: 50,000 examples to train, 10,000 to test.
 
   Features are uint8 of shape `[n, 32, 32, 3]`, standardized by channel with the
-  constants of the training set; the model is ResNet-18.
+  constants of the training set.
 
   Args:
     data_dir: See `load_arrays`.
@@ -246,6 +246,7 @@ def load(
     seed: See `registry.load`.
     augment: Whether clients train on shifted and flipped images.
     verify: See `load_arrays`.
+    model: One of `models.IMAGE_MODELS`.
 
   Returns:
     A `registry.Task`.
@@ -260,13 +261,12 @@ def load(
       test_features=test_images,
       test_labels=test_labels,
       num_classes=_NUM_CLASSES,
-      build_model=functools.partial(
-          models.resnet,
-          18,
+      build_model=models.image_model(
+          model,
           _SHAPE[1:] + _SHAPE[:1],
           _NUM_CLASSES,
-          kernel_initializer=kernel_initializer,
-          seed=seed,
+          kernel_initializer,
+          seed,
       ),
       preprocess_train=normalize,
       preprocess_test=normalize,

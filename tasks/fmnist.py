@@ -177,7 +177,9 @@ def _normalize(features, mean, stddev):
 
 
 @registry.register('fmnist')
-def load(*, data_dir, cache_dir, kernel_initializer, seed):
+def load(
+    *, data_dir, cache_dir, kernel_initializer, seed, model='fedbat_cnn'
+):
   """Loads Fashion-MNIST: 60,000 examples to train, 10,000 to test.
 
   Features are uint8 of shape `[n, 28, 28, 1]`. As in the experiments of FedBAT,
@@ -188,6 +190,7 @@ def load(*, data_dir, cache_dir, kernel_initializer, seed):
     cache_dir: See `load_arrays`.
     kernel_initializer: See `registry.load`.
     seed: See `registry.load`.
+    model: One of `models.IMAGE_MODELS`.
 
   Returns:
     A `registry.Task`.
@@ -202,11 +205,8 @@ def load(*, data_dir, cache_dir, kernel_initializer, seed):
       test_features=test_images[..., np.newaxis],
       test_labels=test_labels.astype(np.int32),
       num_classes=10,
-      build_model=functools.partial(
-          models.fedbat_cnn,
-          (28, 28, 1),
-          kernel_initializer=kernel_initializer,
-          seed=seed,
+      build_model=models.image_model(
+          model, (28, 28, 1), 10, kernel_initializer, seed
       ),
       preprocess_train=functools.partial(
           _normalize, mean=0.2860, stddev=0.3530

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keras models of the tasks."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
@@ -120,7 +122,7 @@ def fedbat_cnn(
 
 
 _RESNET_FILTERS = (64, 128, 256, 512)
-_RESNET_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
+_RESNET_BLOCKS = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 
 
 def resnet(
@@ -128,23 +130,31 @@ def resnet(
     input_shape=(32, 32, 3),
     num_classes=10,
     *,
+    filters=_RESNET_FILTERS,
+    use_bias=True,
     kernel_initializer='kaiming',
     seed=None,
 ):
-  """Builds ResNet-18 or ResNet-34 for images of 32x32 pixels.
+  """Builds ResNet-10, ResNet-18 or ResNet-34 for images of 32x32 pixels.
 
-  A 3x3 convolution of stride 1 without pooling, four stages of basic blocks
-  with 64, 128, 256 and 512 filters, global average pooling and a dense layer
-  with biases. ResNet-18 with 10 classes has 11,164,352 kernel weights,
-  ResNet-34 with 100 classes 21,311,168.
+  A 3x3 convolution of stride 1 without pooling, four stages of basic blocks,
+  global average pooling and a dense layer. ResNet-18 with 10 classes has
+  11,164,352 kernel weights, ResNet-34 with 100 classes 21,311,168.
+
+  FedBAT trains ResNet-10 without biases. With the filters of its Table 4, 32 to
+  256, it has 1,226,080 kernel weights for 10 classes; with those of the authors'
+  code, 64 to 512, 4,897,472.
 
   Source: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016,
-  with the shortcuts of option B; the widths from the traffic in FedBiF's table.
+  with the shortcuts of option B; the widths of ResNet-18 and ResNet-34 from the
+  traffic in FedBiF's table.
 
   Args:
-    depth: 18 or 34.
+    depth: 10, 18 or 34.
     input_shape: The shape of one example, height, width and channels.
     num_classes: The number of classes.
+    filters: The filters of each stage.
+    use_bias: Whether the dense layer has biases.
     kernel_initializer: One of `KERNEL_INITIALIZERS`.
     seed: The seed of the initial weights, an int in `[0, 2**32)`. If None, they
       follow `tf.keras.utils.set_random_seed`.
@@ -157,19 +167,19 @@ def resnet(
     ValueError: If `depth` or `kernel_initializer` is not allowed.
   """
   if depth not in _RESNET_BLOCKS:
-    raise ValueError(f'depth must be 18 or 34, got {depth!r}')
+    raise ValueError(f'depth must be 10, 18 or 34, got {depth!r}')
   # Stem and dense layer, two convolutions in each block and three shortcuts.
   blocks = _RESNET_BLOCKS[depth]
   initializers = iter(
       _kernel_initializers(kernel_initializer, seed, 2 + 2 * sum(blocks) + 3)
   )
 
-  def convolution(x, filters, size, stride=1):
+  def convolution(x, num_filters, size, stride=1):
     # Keras' padding 'same' is one-sided at stride 2.
     if size > 1:
       x = tf.keras.layers.ZeroPadding2D(size // 2)(x)
     x = tf.keras.layers.Conv2D(
-        filters,
+        num_filters,
         size,
         stride,
         use_bias=False,
@@ -177,22 +187,22 @@ def resnet(
     )(x)
     return _batch_norm()(x)
 
-  def block(x, filters, stride):
+  def block(x, num_filters, stride):
     shortcut = x
-    if stride != 1 or x.shape[-1] != filters:
-      shortcut = convolution(x, filters, 1, stride)
-    x = tf.keras.layers.ReLU()(convolution(x, filters, 3, stride))
-    x = convolution(x, filters, 3)
+    if stride != 1 or x.shape[-1] != num_filters:
+      shortcut = convolution(x, num_filters, 1, stride)
+    x = tf.keras.layers.ReLU()(convolution(x, num_filters, 3, stride))
+    x = convolution(x, num_filters, 3)
     return tf.keras.layers.ReLU()(tf.keras.layers.Add()([x, shortcut]))
 
   inputs = tf.keras.Input(input_shape)
-  x = tf.keras.layers.ReLU()(convolution(inputs, _RESNET_FILTERS[0], 3))
-  for stage, (filters, count) in enumerate(zip(_RESNET_FILTERS, blocks)):
+  x = tf.keras.layers.ReLU()(convolution(inputs, filters[0], 3))
+  for stage, (num_filters, count) in enumerate(zip(filters, blocks)):
     for i in range(count):
-      x = block(x, filters, 2 if stage > 0 and i == 0 else 1)
+      x = block(x, num_filters, 2 if stage > 0 and i == 0 else 1)
   x = tf.keras.layers.GlobalAveragePooling2D()(x)
   x = tf.keras.layers.Dense(
-      num_classes, kernel_initializer=next(initializers)
+      num_classes, use_bias=use_bias, kernel_initializer=next(initializers)
   )(x)
   return tf.keras.Model(inputs, _float32_output()(x))
 
@@ -258,6 +268,124 @@ def vgg11_light(
   )
   model.add(_float32_output())
   return model
+
+
+_CONV_FILTERS = {
+    4: (64, 128),
+    6: (64, 128, 256),
+    10: (64, 128, 256, 512, 1024),
+}
+
+
+def conv(
+    num_convolutions,
+    input_shape=(28, 28, 1),
+    num_classes=10,
+    *,
+    kernel_initializer='kaiming',
+    seed=None,
+):
+  """Builds Conv-4, Conv-6 or Conv-10, without any normalization.
+
+  Pairs of 3x3 convolutions, each followed by ReLU, then 2x2 max pooling; three
+  dense layers of 256, 256 and the classes' units. All layers have biases. For
+  MNIST Conv-4 has 1,933,258 trainable weights, for CIFAR-10 Conv-6 2,262,602,
+  for CIFAR-100 Conv-10 19,197,092.
+
+  Source: FedPM (Isik et al., ICLR 2023), section 4.
+
+  Args:
+    num_convolutions: 4, 6 or 10.
+    input_shape: See `resnet`.
+    num_classes: See `resnet`.
+    kernel_initializer: See `resnet`.
+    seed: See `resnet`.
+
+  Returns:
+    See `resnet`.
+
+  Raises:
+    ValueError: If `num_convolutions` or `kernel_initializer` is not allowed, or
+      if an image is smaller than the poolings together.
+  """
+  if num_convolutions not in _CONV_FILTERS:
+    raise ValueError(
+        f'num_convolutions must be 4, 6 or 10, got {num_convolutions!r}'
+    )
+  smallest = 2 ** (num_convolutions // 2)
+  if min(input_shape[:2]) < smallest:
+    raise ValueError(
+        f'Conv-{num_convolutions} needs images of {smallest} pixels a side at'
+        f' least, got the shape {tuple(input_shape)}'
+    )
+  initializers = iter(
+      _kernel_initializers(kernel_initializer, seed, num_convolutions + 3)
+  )
+  model = tf.keras.Sequential([tf.keras.Input(input_shape)])
+  for filters in _CONV_FILTERS[num_convolutions]:
+    for _ in range(2):
+      model.add(
+          tf.keras.layers.Conv2D(
+              filters,
+              3,
+              padding='same',
+              activation='relu',
+              kernel_initializer=next(initializers),
+          )
+      )
+    model.add(tf.keras.layers.MaxPool2D())
+  model.add(tf.keras.layers.Flatten())
+  for units, activation in ((256, 'relu'), (256, 'relu'), (num_classes, None)):
+    model.add(
+        tf.keras.layers.Dense(
+            units, activation, kernel_initializer=next(initializers)
+        )
+    )
+  model.add(_float32_output())
+  return model
+
+
+# What `--model` offers: functions of `input_shape`, `num_classes`,
+# `kernel_initializer` and `seed`.
+IMAGE_MODELS = {
+    'conv4': functools.partial(conv, 4),
+    'conv6': functools.partial(conv, 6),
+    'conv10': functools.partial(conv, 10),
+    'fedbat_cnn': fedbat_cnn,
+    'resnet10': functools.partial(
+        resnet, 10, filters=(32, 64, 128, 256), use_bias=False
+    ),
+    'resnet10_wide': functools.partial(resnet, 10, use_bias=False),
+    'resnet18': functools.partial(resnet, 18),
+    'resnet34': functools.partial(resnet, 34),
+    'vgg11_light': vgg11_light,
+}
+
+
+def image_model(name, input_shape, num_classes, kernel_initializer, seed):
+  """Returns a function that builds one of `IMAGE_MODELS`.
+
+  Args:
+    name: A key of `IMAGE_MODELS`.
+    input_shape: The shape of one example, height, width and channels.
+    num_classes: The number of classes.
+    kernel_initializer: One of `KERNEL_INITIALIZERS`.
+    seed: See `resnet`.
+
+  Returns:
+    A function without arguments that returns a new `tf.keras.Model`.
+
+  Raises:
+    ValueError: If there is no model of that name.
+  """
+  checks.check_choice('model', name, sorted(IMAGE_MODELS))
+  return functools.partial(
+      IMAGE_MODELS[name],
+      input_shape=input_shape,
+      num_classes=num_classes,
+      kernel_initializer=kernel_initializer,
+      seed=seed,
+  )
 
 
 def character_lstm(

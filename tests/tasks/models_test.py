@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests for the models of the tasks."""
 
+import functools
+
 from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
@@ -104,9 +106,18 @@ class FedbatCnnTest(tf.test.TestCase, parameterized.TestCase):
       models.fedbat_cnn(kernel_initializer='zeros')
 
 
+_RESNET10 = models.IMAGE_MODELS['resnet10']
+_RESNET10_WIDE = models.IMAGE_MODELS['resnet10_wide']
+_CONV6 = functools.partial(models.conv, 6, (32, 32, 3))
+
+
 class LargeModelsTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.named_parameters(
+      ('resnet10', _RESNET10, (), 10, 1_226_080, 1_228_960),
+      ('resnet10_100', _RESNET10, (), 100, 1_249_120, 1_252_000),
+      ('resnet10_wide', _RESNET10_WIDE, (), 10, 4_897_472, 4_903_232),
+      ('conv6', _CONV6, (), 10, 2_261_184, 2_262_602),
       ('resnet18', models.resnet, (18,), 10, 11_164_352, 11_173_962),
       ('resnet34', models.resnet, (34,), 100, 21_311_168, 21_328_292),
       ('vgg11_light', models.vgg11_light, (), 10, 6_863_552, 6_870_282),
@@ -124,6 +135,7 @@ class LargeModelsTest(tf.test.TestCase, parameterized.TestCase):
       ('resnet18', models.resnet, (18,)),
       ('resnet34', models.resnet, (34,)),
       ('vgg11_light', models.vgg11_light, ()),
+      ('conv6', _CONV6, ()),
   )
   def test_gradients_of_a_step_are_finite(self, build, args):
     model = build(*args, seed=1)
@@ -145,8 +157,29 @@ class LargeModelsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(heights, {32, 16, 8, 4})
 
   def test_refuses_another_depth(self):
-    with self.assertRaisesRegex(ValueError, 'depth must be 18 or 34, got 50'):
+    with self.assertRaisesRegex(ValueError, 'depth must be 10, 18 or 34, got 50'):
       models.resnet(50)
+
+
+class ImageModelsTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters(
+      ('conv4', (28, 28, 1), 10, 1_933_258),
+      ('conv10', (32, 32, 3), 100, 19_197_092),
+      ('fedbat_cnn', (28, 28, 1), 10, 390_880 + 960),
+  )
+  def test_builds_what_it_is_asked_for(self, name, shape, classes, num_weights):
+    model = models.image_model(name, shape, classes, 'kaiming', 1)()
+    self.assertEqual(model.count_params(), num_weights)
+    self.assertEqual(model.input_shape, (None, *shape))
+
+  def test_errors(self):
+    with self.assertRaisesRegex(ValueError, "conv10, .* got 'conv5'"):
+      models.image_model('conv5', (28, 28, 1), 10, 'kaiming', 1)
+    with self.assertRaisesRegex(ValueError, '4, 6 or 10, got 5'):
+      models.conv(5)
+    with self.assertRaisesRegex(ValueError, r'32 pixels .* got .*\(28, 28, 1\)'):
+      models.conv(10)
 
 
 class CharacterLstmTest(tf.test.TestCase, parameterized.TestCase):
