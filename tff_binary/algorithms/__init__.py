@@ -26,6 +26,8 @@ from tff_binary.algorithms.fedpaq import build_fedpaq
 from tff_binary.algorithms.fedpaq import FedPAQ
 from tff_binary.algorithms.fedpm import build_fedpm
 from tff_binary.algorithms.fedpm import FedPM
+from tff_binary.algorithms.learned_ternary import build_learned_ternary
+from tff_binary.algorithms.learned_ternary import LearnedTernary
 from tff_binary.algorithms.noisy_signsgd import build_noisy_signsgd
 from tff_binary.algorithms.noisy_signsgd import NoisySignSGD
 from tff_binary.algorithms.registry import Algorithm

@@ -119,11 +119,13 @@ class LearnableBinarization(weight_layer.WeightLayer):
 
   def _start_binarizing(self):
     self._step_base.assign(
-        tf.maximum(
-            binarize.initial_step_size(self.update_variable), STEP_SIZE_FLOOR
-        )
+        tf.maximum(self.initial_step_size(), STEP_SIZE_FLOOR)
     )
     return self._binarizing.assign(True, read_value=False)
+
+  def initial_step_size(self):
+    """Returns alpha', a float32 scalar (eq. 13)."""
+    return binarize.initial_step_size(self.update_variable)
 
   def step_size(self):
     """Returns alpha, a float32 scalar; 0 while all of m is zero."""
@@ -137,20 +139,21 @@ class LearnableBinarization(weight_layer.WeightLayer):
         self._bounds,
     )
 
-  def _binarized(self, seed):
+  def quantized(self, seed):
+    """Returns a draw of `S(m, alpha)`, a tensor of the kernel's shape."""
     noise = seeds.uniform(self.update_variable.shape, seed)
     return binarize.binarize(self.update_variable, self.step_size(), noise)
 
   def call(self, kernel, seed):
     return kernel + tf.cond(
         self._binarizing,
-        lambda: self._binarized(seed),
+        lambda: self.quantized(seed),
         lambda: tf.identity(self.update_variable),
     )
 
   def update(self, kernel, seed):
     del kernel  # The update is what the layer owns.
-    return self._binarized(seed)
+    return self.quantized(seed)
 
   def measurements(self):
     if not self._learned or self._bounds is None:

@@ -15,3 +15,4 @@ from tff_binary.wire.signs import NoisySignCodec
 from tff_binary.wire.signs import SignCodec
 from tff_binary.wire.signs import StochasticSignCodec
 from tff_binary.wire.sparse import SparseCodec
+from tff_binary.wire.ternary import TernaryCodec

@@ -36,12 +36,14 @@ _CODECS = {
     'sparse': wire.SparseCodec(0.25),
     'stochastic_sign': wire.StochasticSignCodec(0.1),
     'stochastic_sign_2_norm': wire.StochasticSignCodec(0.1, '2_norm'),
+    'ternary': wire.TernaryCodec(),
 }
 # What these return changes with the value's scale as it does, bit by bit, as
 # long as no number is subnormal.
 _SCALING = (
     'binary', 'entropy', 'entropy_quantized', 'float32', 'qsgd', 'qsgd_elias', 'qsgd_max', 'qsgd_max_elias',
     'quantized', 'quantized_1_bit', 'quantized_qsgd', 'sign', 'sparse',
+    'ternary',
 )  # pyformat: disable
 _EXTREMES = {
     'zeros': [0.0, -0.0],
