@@ -115,7 +115,8 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
         message_format.specs, message_format.is_compressed
     )
     shapes = [tuple(s.shape) for s in compressed_specs]
-    if [tuple(t.shape) for t in received_type] != shapes:
+    received_shapes = [tuple(t.shape) for t in received_type]
+    if received_shapes != shapes:  # Python values.
       raise TypeError(
           'received must have the shapes of the compressed tensors,'
           f' {shapes}, got {received_type}.'

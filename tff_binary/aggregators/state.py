@@ -31,10 +31,10 @@ def replace(
     nonlocal is_found
     if isinstance(node, Mapping):
       is_found = is_found or name in node
-      return type(node)(
-          (key, function(child) if key == name else visit(child))  # pylint: disable=g-long-ternary
-          for key, child in node.items()
-      )
+      children = {key: visit(x) for key, x in node.items() if key not in (name,)}
+      if name in node:
+        children[name] = function(node[name])
+      return type(node)((key, children[key]) for key in node)
     if isinstance(node, (list, tuple)):
       children = map(visit, node)
       is_named = hasattr(node, '_fields')

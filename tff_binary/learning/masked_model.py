@@ -124,7 +124,8 @@ def load_masked_model(
   if not content.startswith(_MAGIC):
     raise ValueError(f'{path} is not a file of save_masked_model.')
   content, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
-  if hashlib.sha256(content).digest() != digest:
+  is_intact = hashlib.sha256(content).digest() == digest  # Python values.
+  if not is_intact:
     raise ValueError(f'{path} is damaged: its checksum is wrong.')
   start = len(_MAGIC) + 4
   end = start + int.from_bytes(content[start - 4 : start], 'little')
@@ -136,7 +137,7 @@ def load_masked_model(
     model = original
   shapes = [v.shape.as_list() for v in original.variables]
   given = [v.shape.as_list() for v in model.variables]
-  if given != shapes:
+  if given != shapes:  # Python values.
     raise ValueError(
         f'{path} has a model with variables of the shapes {shapes}, {model.name}'
         f' has {given}.'

@@ -35,7 +35,6 @@ _SMALLEST_SHARE = 1e-6
 _NUM_HALVINGS = 30
 
 
-@tf.custom_gradient
 def ternary_signs(ratio, noise, dead_zone=0.0):
   """Rounds ratios to -1, 0 and 1 at random.
 
@@ -52,14 +51,15 @@ def ternary_signs(ratio, noise, dead_zone=0.0):
   Returns:
     A float tensor of shape `s`.
   """
-  magnitude = tf.abs(ratio)
-  chance = (magnitude - dead_zone) / (1.0 - dead_zone)
-  signs = tf.where(noise < chance, tf.sign(ratio), 0.0)
 
-  def grad(upstream):
-    return tf.where(magnitude <= 1.0, upstream, 0.0), None, None
+  @tf.custom_gradient
+  def draw(ratio):
+    magnitude = tf.abs(ratio)
+    chance = (magnitude - dead_zone) / (1.0 - dead_zone)
+    signs = tf.where(noise < chance, tf.sign(ratio), 0.0)
+    return signs, lambda upstream: tf.where(magnitude <= 1.0, upstream, 0.0)
 
-  return signs, grad
+  return draw(ratio)
 
 
 def share_of_nonzeros(ratio):
@@ -118,10 +118,11 @@ def step_size_of_share(update, share):
   """
   # The share falls with the step size; where no entry is beyond that it is the
   # mean magnitude over the step size.
-  largest = norms.mean_magnitude(update) / share
+  mean = norms.mean_magnitude(update)
+  largest = tf.minimum(mean / share, mean.dtype.max)
 
   def halve(low, high):
-    middle = 0.5 * (low + high)
+    middle = 0.5 * low + 0.5 * high
     ratio = tf.math.divide_no_nan(update, middle)
     is_too_small = share_of_nonzeros(ratio) > share
     return tf.where(is_too_small, middle, low), tf.where(
