@@ -39,6 +39,12 @@ class FedPM(registry.Hyperparameters):
       ),
       source=f'section 4; signed_e: {_CODE}',
   )
+  mask_biases: bool = registry.hyperparameter(
+      False,
+      'mask random biases, too, in place of training biases in float32, for'
+      ' which the rates that masks need are too high',
+      source=f'False: ours; {_CODE}: True',
+  )
   initial_score_stddev: float = registry.hyperparameter(
       1.0,
       'standard deviation of the scores, logits of probabilities, that the'
@@ -172,6 +178,11 @@ class FedPM(registry.Hyperparameters):
       codec = tff_binary.wire.EntropyCodec(codec)
     return learning.Method(
         codec=codec,
+        is_compressed=(
+            _is_kernel_or_bias
+            if self.mask_biases
+            else tff_binary.aggregators.is_kernel
+        ),
         knows_chances=self.mask_code == 'cross_entropy',
         build_weight_layer=build_weight_layer,
         initial_kernel=initial_kernel,
@@ -189,6 +200,11 @@ class FedPM(registry.Hyperparameters):
         ),
         inference_kernel=inference_kernel,
     )
+
+
+def _is_kernel_or_bias(spec):
+  is_bias = 'bias' in spec.name.split('/')[-1]
+  return is_bias or tff_binary.aggregators.is_kernel(spec)
 
 
 build_fedpm = registry.get('fedpm').build

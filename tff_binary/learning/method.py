@@ -56,6 +56,8 @@ class Method:
       by default with the model's own initial weights.
     prepare_model: A function of a new model and its compressed variables, for
       methods that change what layers compute.
+    is_compressed: Which trainable tensors are compressed unless the user says
+      it, see `build_learning_process`.
     compress_last: Whether the last of the tensors that may be compressed, in
       most models the classifier's kernel, is compressed like the others.
     weighting: How much a client counts in the mean: `'examples'`, as much as it
@@ -93,6 +95,7 @@ class Method:
       Callable[[distributors.ModelTensors, int], tf.Tensor]
   ] = None
   prepare_model: Optional[PrepareModel] = None
+  is_compressed: aggregators.IsCompressed = aggregators.is_kernel
   compress_last: bool = True
   weighting: str = 'examples'
   level_schedule: Optional[aggregators.LevelSchedule] = None

@@ -31,7 +31,7 @@ def build_learning_process(
     element_spec: Optional[collections.OrderedDict[str, Any]] = None,
     local_training: Optional[local_training_lib.LocalTraining] = None,
     server_optimizer: Optional[tff.learning.optimizers.Optimizer] = None,
-    is_compressed: aggregators.IsCompressed = aggregators.is_kernel,
+    is_compressed: Optional[aggregators.IsCompressed] = None,
     wrap_aggregator: Callable[
         [ModelAggregator], ModelAggregator
     ] = lambda factory: factory,
@@ -65,7 +65,8 @@ def build_learning_process(
     server_optimizer: The server's optimizer for the trainable weights; by
       default SGD with learning rate 1.
     is_compressed: Which trainable tensors are compressed, a predicate on a
-      `tf.TensorSpec` with the variable's name; by default those of rank >= 2.
+      `tf.TensorSpec` with the variable's name; by default the method's choice,
+      in most those of rank >= 2.
     wrap_aggregator: A function from the aggregation factory of the trainable
       tensors to the factory to use, for example
       `lambda f: tff.aggregators.clipping_factory(1.0, f)`.
@@ -241,7 +242,7 @@ def _with_inference_kernels(process, method, tensors):
 def model_tensors(
     model: tff.learning.models.VariableModel,
     method: method_lib.Method,
-    is_compressed: aggregators.IsCompressed = aggregators.is_kernel,
+    is_compressed: Optional[aggregators.IsCompressed] = None,
 ) -> distributors.ModelTensors:
   """Returns what travels of a model's tensors, and how.
 
@@ -254,6 +255,7 @@ def model_tensors(
     ValueError: If no trainable tensor is compressed.
   """
   compress_last = method.compress_last
+  is_compressed = is_compressed or method.is_compressed
   variables = model.trainable_variables
   compressed = [
       bool(is_compressed(tf.TensorSpec(v.shape, v.dtype, v.name)))

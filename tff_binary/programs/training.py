@@ -333,7 +333,7 @@ def train(
           _first_weights(
               variable_model,
               hyperparameters.method(seed),
-              process_options.get('is_compressed', aggregators.is_kernel),
+              process_options.get('is_compressed'),
           ),
           model,
           evaluate,

@@ -226,19 +226,19 @@ def _encode(codes, contexts, initial_counts, bits):
   last = digits.shape[0] - 1
 
   def step(i, low, width, num_digits, table, digits):
-    code = codes[i // bits]
+    code = tf.gather(codes, i // bits)
     place = bits - 1 - i % bits
     # The bits before this one, after a one.
     prefix = tf.bitwise.right_shift(code + leading, place + 1)
-    node = prefix - 1 + num_nodes * contexts[i // bits]
+    node = prefix - 1 + num_nodes * tf.gather(contexts, i // bits)
     bit = tf.bitwise.right_shift(code, place) % 2
-    split = _split(width, table[node])
+    split = _split(width, tf.gather(table, node))
     # Always true; XLA copies the table if it may be written before it is read.
     bit = tf.where(split > 0, bit, 0)
     low += tf.where(bit > 0, split, 0)
     width = tf.where(bit > 0, width - split, split)
     table = tf.tensor_scatter_nd_update(
-        table, [[node]], [_count(table[node], bit)]
+        table, [[node]], [_count(tf.gather(table, node), bit)]
     )
     # Written anew until it is complete.
     digits = tf.tensor_scatter_nd_update(
@@ -281,14 +281,14 @@ def _decode(digits, contexts, initial_counts, bits):
   last = digits.shape[0] - 1
 
   def step(i, offset, width, num_digits, table, prefix, codes):
-    node = prefix - 1 + num_nodes * contexts[i // bits]
-    split = _split(width, table[node])
+    node = prefix - 1 + num_nodes * tf.gather(contexts, i // bits)
+    split = _split(width, tf.gather(table, node))
     is_one = offset >= split
     offset = tf.where(is_one, offset - split, offset)
     width = tf.where(is_one, width - split, split)
     bit = tf.cast(is_one, tf.int32)
     table = tf.tensor_scatter_nd_update(
-        table, [[node]], [_count(table[node], bit)]
+        table, [[node]], [_count(tf.gather(table, node), bit)]
     )
     prefix = 2 * prefix + bit
     codes = tf.tensor_scatter_nd_update(
@@ -298,7 +298,7 @@ def _decode(digits, contexts, initial_counts, bits):
     is_complete = width < _SMALLEST_WIDTH
     offset = tf.where(
         is_complete,
-        _left(offset, _DIGIT_BITS) + digits[tf.minimum(num_digits, last)],
+        _left(offset, _DIGIT_BITS) + tf.gather(digits, tf.minimum(num_digits, last)),
         offset,
     )
     width = tf.where(is_complete, _left(width, _DIGIT_BITS), width)

@@ -11,7 +11,6 @@ import tensorflow as tf
 import tensorflow_federated as tff
 
 from tests.tff_binary import tiny
-from tff_binary import aggregators
 from tff_binary import algorithms
 from tff_binary import learning
 from tff_binary.ops import masks
@@ -26,7 +25,7 @@ _ADAM = tff.learning.optimizers.build_adam(0.1)
 
 @functools.lru_cache(maxsize=None)
 def _build(name='fedpm', build_model=tiny.batch_norm_model, epochs=2,
-           downlink_bits=32, is_compressed=aggregators.is_kernel, **kwargs):
+           downlink_bits=32, is_compressed=None, **kwargs):
   algorithm = algorithms.get(name)
   return algorithm.build(
       learning.keras_model_fn(build_model, tiny.element_spec()),
@@ -91,12 +90,11 @@ class FedPMTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_clients_compute_with_the_server_s_weights(self):
     # With certain probabilities and a cap beyond float32 every draw is the
-    # same: what the client trains is what the server evaluates. Vectors are
-    # masked too.
+    # same: what the client trains is what the server evaluates.
     process = _build(
         build_model=tiny.dense_model,
         epochs=1,
-        is_compressed=lambda spec: True,
+        mask_biases=True,
         max_logit=30.0,
     )
     state = process.initialize()
@@ -230,7 +228,7 @@ class FedPMTest(tf.test.TestCase, parameterized.TestCase):
         tiny.batch_norm_model, tiny.element_spec()
     )()
     first = training._first_weights(
-        model, algorithms.FedPM().method(_SEED), aggregators.is_kernel
+        model, algorithms.FedPM().method(_SEED), None
     )
     expected = _build().initialize().global_model_weights
     for w, e in zip(first.trainable, expected.trainable):

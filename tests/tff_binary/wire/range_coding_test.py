@@ -6,6 +6,7 @@ import math
 
 from absl.testing import parameterized
 import numpy as np
+import psutil
 import tensorflow as tf
 
 from tff_binary.wire import range_coding
@@ -141,6 +142,23 @@ class RangeCodingTest(tf.test.TestCase, parameterized.TestCase):
           range_coding.counts(1, 2),
       )  # pyformat: disable
       self.assertAllInRange(codes, 0, 3)
+
+  def test_is_compiled_once_for_all_values(self):
+    # XLA compiles for each value of what it takes for a constant, and keeps
+    # all of it: some 5 MB each.
+    random = np.random.RandomState(10)
+    counts = range_coding.counts(3, 1)
+
+    def round_trip():
+      codes = random.rand(300) < random.rand()
+      contexts = tf.constant(random.randint(0, 3, 300), tf.int32)
+      _round_trip(codes, 1, counts=counts, contexts=contexts)
+
+    round_trip()
+    before = psutil.Process().memory_info().rss
+    for _ in range(20):
+      round_trip()
+    self.assertLess(psutil.Process().memory_info().rss - before, 40e6)
 
   def test_is_the_same_without_xla(self):
     random = np.random.RandomState(7)
