@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests that README.md and docs/tasks.md are true."""
 
+import os
 import pathlib
 import re
+import tempfile
 
 from absl.testing import absltest
 
@@ -19,9 +21,15 @@ def _run_examples(path):
   assert examples, path
   # They build on one another, as a reader would type them.
   names = {'__name__': path.stem}
-  for example in examples:
-    # pylint: disable-next=exec-used
-    exec(compile(example, str(path), 'exec'), names)
+  folder = os.getcwd()
+  with tempfile.TemporaryDirectory() as temporary:
+    os.chdir(temporary)  # For what they write.
+    try:
+      for example in examples:
+        # pylint: disable-next=exec-used
+        exec(compile(example, str(path), 'exec'), names)
+    finally:
+      os.chdir(folder)
   return names
 
 
