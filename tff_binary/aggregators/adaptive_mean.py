@@ -13,7 +13,7 @@ import tensorflow_federated as tff
 from tff_binary.aggregators import messages
 from tff_binary.aggregators import state as state_lib
 from tff_binary.ops import level_schedules
-from tff_binary.ops import seeds
+from tff_binary.ops import sizes
 from tff_binary.wire import qsgd
 
 LevelSchedule = Union[level_schedules.LossRatio, level_schedules.Plateau]
@@ -177,9 +177,8 @@ class AdaptiveMeanFactory(tff.aggregators.WeightedAggregationFactory):
       if remembers_weights:
         levels = tf.where(scale > 0.0, levels, told['levels'])
       parts, weight = message_format.join(value, weight)
-      seed = seeds.of_values([self._seed, seeds.ENCODING_DRAWS], parts)
       codec = self._codec.with_levels(levels)
-      return message_format.encode(parts, seed, codec), weight
+      return message_format.encode(parts, self._seed, codec), weight
 
     weighted_mean = messages.build_weighted_mean(
         message_format, encode.type_signature.result
@@ -207,7 +206,7 @@ class AdaptiveMeanFactory(tff.aggregators.WeightedAggregationFactory):
         else:
           told = tff.federated_map(_scale, (levels, sums))
       further['downlink_bytes_per_client'] = tff.federated_map(
-          tff.tensorflow.computation(messages.num_bytes), told
+          tff.tensorflow.computation(sizes.num_bytes), told
       )
       encoded = tff.federated_map(
           encode, (tff.federated_broadcast(told), value, weight)
@@ -254,7 +253,7 @@ def _build_sum_weights(weight_type):
     return collections.OrderedDict(
         sum_of_roots=sums['sum_of_roots'] + w ** (2.0 / 3.0),
         sum_of_squares=sums['sum_of_squares'] + w**2,
-        uplink_bytes=sums['uplink_bytes'] + messages.num_bytes(weight),
+        uplink_bytes=sums['uplink_bytes'] + sizes.num_bytes(weight),
     )
 
   @tff.tensorflow.computation(sums_type, sums_type)

@@ -10,7 +10,7 @@ import tensorflow as tf
 import tensorflow_federated as tff
 
 from tff_binary.aggregators import adaptive_mean
-from tff_binary.aggregators import messages
+from tff_binary.ops import sizes
 
 
 class LossFeedbackFactory(tff.aggregators.WeightedAggregationFactory):
@@ -145,7 +145,7 @@ def _build_mean_loss(loss_type, weight_type):
     return collections.OrderedDict(
         loss=sums['loss'] + tf.math.multiply_no_nan(loss, w),
         weight=sums['weight'] + w,
-        uplink_bytes=sums['uplink_bytes'] + messages.num_bytes(message),
+        uplink_bytes=sums['uplink_bytes'] + sizes.num_bytes(message),
     )
 
   @tff.tensorflow.computation(sums_type, sums_type)

@@ -10,6 +10,7 @@ import tensorflow as tf
 import tensorflow_federated as tff
 
 from tff_binary.ops import seeds
+from tff_binary.ops import sizes
 from tff_binary.wire import codec as codec_lib
 
 IsCompressed = Callable[[tf.TensorSpec], bool]
@@ -137,21 +138,36 @@ class MessageFormat:
 
     Args:
       parts: Those that `join` has returned.
-      seed: An int32 tensor of shape `[2]`.
+      seed: The first word of the seed, an int: what is drawn depends on it and
+        on all parts.
       codec: The codec of this message's compressed parts, if not the format's
         own, which must be able to decode what it encodes.
     """
+    compressed = [i for i, part in enumerate(self._parts) if part.is_compressed]
+    part_seeds = [None] * len(parts)
+    if compressed:
+      seed = seeds.of_values([seed, seeds.ENCODING_DRAWS], parts)
+      for i, part_seed in zip(compressed, seeds.fold_in_each(seed, compressed)):
+        part_seeds[i] = part_seed
     return [
-        self._codec_of(part, codec).encode(x, seeds.fold_in(seed, i))
-        for i, (part, x) in enumerate(zip(self._parts, parts))
+        self._codec_of(part, codec).encode(x, part_seed)
+        for part, x, part_seed in zip(self._parts, parts, part_seeds)
     ]
 
   def num_off_grid(self, parts):
-    """Returns for each part how many entries its codec can't represent."""
-    return [
-        self._codec_of(part).num_off_grid(x)
+    """Counts the entries that the codec can't represent.
+
+    Args:
+      parts: Those that `join` has returned.
+
+    Returns:
+      A dict from the `tf.TensorSpec`s of the compressed parts to int64 scalars.
+    """
+    return {
+        part.spec: self._codec.num_off_grid(x)
         for part, x in zip(self._parts, parts)
-    ]
+        if part.is_compressed
+    }
 
   def decode(self, payloads, weight):
     """Returns the parts, multiplied by a weight."""
@@ -164,6 +180,9 @@ class MessageFormat:
     """Returns the value of which these are the parts."""
     tensors = [None] * len(self._tensor_specs)
     for part, joined in zip(self._parts, parts):
+      if len(part.indices) == 1:
+        tensors[part.indices[0]] = joined
+        continue
       specs = [self._tensor_specs[i] for i in part.indices]
       sizes = [spec.shape.num_elements() for spec in specs]
       pieces = tf.split(tf.reshape(joined, [-1]), sizes)
@@ -173,11 +192,15 @@ class MessageFormat:
 
   def num_bytes(self, payloads):
     """Returns the bytes of all payloads and those of the compressed parts."""
-    sizes = [num_bytes(payload) for payload in payloads]
-    compressed = [
-        size for size, part in zip(sizes, self._parts) if part.is_compressed
-    ]
-    return sum(sizes), sum(compressed, tf.constant(0, tf.int64))
+    compressed, others = (
+        sizes.num_bytes([
+            payload
+            for payload, part in zip(payloads, self._parts)
+            if part.is_compressed == is_compressed
+        ])
+        for is_compressed in (True, False)
+    )
+    return compressed + others, compressed
 
   def _codec_of(self, part, codec=None):
     if part.is_compressed:
@@ -219,7 +242,7 @@ def build_weighted_mean(
   def accumulate(accumulator, message):
     payloads, weight = message
     payload_bytes, compressed_bytes = message_format.num_bytes(payloads)
-    weight_bytes = num_bytes(weight)
+    weight_bytes = sizes.num_bytes(weight)
     is_finite = tf.math.is_finite(weight)
     weight = tf.where(is_finite, weight, tf.zeros_like(weight))
     return collections.OrderedDict(
@@ -264,13 +287,6 @@ def build_weighted_mean(
 
   return lambda messages: tff.federated_aggregate(
       messages, zero(), accumulate, merge, report
-  )
-
-
-def num_bytes(struct):
-  """Returns the bytes of the tensors in `struct`, an int64 scalar."""
-  return sum(
-      tf.size(x, tf.int64) * x.dtype.size for x in tf.nest.flatten(struct)
   )
 
 

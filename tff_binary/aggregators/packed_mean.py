@@ -10,7 +10,6 @@ import tensorflow as tf
 import tensorflow_federated as tff
 
 from tff_binary.aggregators import messages
-from tff_binary.ops import seeds
 from tff_binary.wire import codec as codec_lib
 
 
@@ -158,18 +157,15 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
     def encode(value, weight):
       parts, weight = message_format.join(value, weight)
       num_off_grid = message_format.num_off_grid(parts)
-      off_grid = tf.add_n([tf.constant(0, tf.int64)] + num_off_grid) > 0
+      off_grid = tf.add_n([tf.constant(0, tf.int64), *num_off_grid.values()])
+      off_grid = off_grid > 0
       if drop:
         weight = tf.where(off_grid, tf.zeros_like(weight), weight)
-      else:
-        checks = [
-            _check_on_grid(n, spec, self._codec)
-            for n, spec in zip(num_off_grid, message_format.specs)
-        ]
-        with tf.control_dependencies(checks):
+      elif num_off_grid:
+        is_on_grid = _check_on_grid(num_off_grid, self._codec)
+        with tf.control_dependencies([is_on_grid]):
           weight = tf.identity(weight)
-      seed = seeds.of_values([self._seed, seeds.ENCODING_DRAWS], parts)
-      payloads = message_format.encode(parts, seed)
+      payloads = message_format.encode(parts, self._seed)
       return (payloads, weight), tf.cast(off_grid, tf.int32)
 
     return encode
@@ -185,14 +181,19 @@ def _add_num_dropped(measurements, num_dropped_clients):
   )
 
 
-def _check_on_grid(num_off_grid, spec, codec):
-  return tf.debugging.assert_equal(
-      num_off_grid,
-      tf.constant(0, tf.int64),
-      message=(
-          f'Tensor {spec.name} of shape {tuple(spec.shape)} has entries that'
-          f' {type(codec).__name__} cannot represent. A lossless codec needs'
-          ' updates that were trained on its grid; use SignCodec for any'
-          " others, or on_off_grid='drop'. Number of such entries:"
-      ),
-  )
+def _check_on_grid(num_off_grid, codec):
+  """Returns one assertion for all tensors; it names the worst of them."""
+  names = [
+      f'{spec.name} of shape {tuple(spec.shape)}' for spec in num_off_grid
+  ]
+  counts = tf.stack(list(num_off_grid.values()))
+  worst = tf.argmax(counts)
+  message = tf.strings.join([
+      'Tensor ',
+      tf.constant(names)[worst],
+      f' has entries that {type(codec).__name__} cannot represent. A lossless'
+      ' codec needs updates that were trained on its grid; use SignCodec for'
+      " any others, or on_off_grid='drop'. Number of such entries: ",
+      tf.strings.as_string(counts[worst]),
+  ])
+  return tf.debugging.Assert(tf.equal(counts[worst], 0), [message])

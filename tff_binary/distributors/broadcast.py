@@ -7,6 +7,7 @@ import collections
 import tensorflow_federated as tff
 
 from tff_binary.distributors import model_tensors
+from tff_binary.ops import sizes
 
 
 def build_float32_broadcast(
@@ -36,7 +37,7 @@ def build_float32_broadcast(
 
   @tff.tensorflow.computation(tensors.weights_type)
   def measure(weights):
-    num_bytes = model_tensors.num_bytes
+    num_bytes = sizes.num_bytes
     updated, static = model_tensors.measure_non_trainable(
         tensors, weights.non_trainable
     )

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import tensorflow as tf
 import tensorflow_federated as tff
 
+from tff_binary.ops import sizes
+
 
 class ModelTensors(NamedTuple):
   """The tensors of a model, as those that send and apply them see them.
@@ -27,14 +29,6 @@ class ModelTensors(NamedTuple):
   is_updated: Sequence[bool]
 
 
-def num_bytes(struct) -> tf.Tensor:
-  """Returns the bytes of the tensors in `struct`, an int64 scalar."""
-  return sum(
-      (tf.size(x, tf.int64) * x.dtype.size for x in tf.nest.flatten(struct)),
-      tf.constant(0, tf.int64),
-  )
-
-
 def measure_non_trainable(tensors: ModelTensors, non_trainable):
   """Returns the bytes of the non-trainable tensors that rounds change, and not.
 
@@ -49,6 +43,6 @@ def measure_non_trainable(tensors: ModelTensors, non_trainable):
     Two int64 scalars.
   """
   pairs = list(zip(non_trainable, tensors.is_updated))
-  return num_bytes([x for x, u in pairs if u]), num_bytes(
+  return sizes.num_bytes([x for x, u in pairs if u]), sizes.num_bytes(
       [x for x, u in pairs if not u]
   )

@@ -11,6 +11,7 @@ import tensorflow_federated as tff
 from tff_binary.distributors import model_tensors
 from tff_binary.ops import rounding
 from tff_binary.ops import seeds
+from tff_binary.ops import sizes
 from tff_binary.wire import bit_packing
 
 
@@ -129,10 +130,10 @@ def build_packed_broadcast(
     pairs = zip(message.trainable, is_compressed)
     return message, collections.OrderedDict(
         downlink_bytes_per_client=(
-            model_tensors.num_bytes(message.trainable) + updated
+            sizes.num_bytes(message.trainable) + updated
         ),
         static_downlink_bytes_per_client=static,
-        compressed_downlink_bytes_per_client=model_tensors.num_bytes(
+        compressed_downlink_bytes_per_client=sizes.num_bytes(
             [m for m, c in pairs if c]
         ),
         sparsity=tf.cast(num_zeros / max(num_entries, 1), tf.float32),

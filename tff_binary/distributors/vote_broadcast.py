@@ -9,6 +9,7 @@ import tensorflow as tf
 import tensorflow_federated as tff
 
 from tff_binary.distributors import model_tensors
+from tff_binary.ops import sizes
 from tff_binary.wire import packing
 
 _FLOAT32_BYTES = 4
@@ -49,13 +50,13 @@ class VoteHistory:
       ceil(n / 8)]`, the last one first, where v is 31, or less for a kernel of
       so few entries that less votes take as many bytes as the kernel.
     """
-    sizes = [tf.TensorShape(shape).num_elements() for shape in shapes]
+    lengths = [tf.TensorShape(shape).num_elements() for shape in shapes]
     return collections.OrderedDict(
         version=tf.constant(0),
         kernels=[tf.zeros(shape) for shape in shapes],
         votes=[
             tf.zeros([_num_votes(n), packing.num_bytes(n)], tf.uint8)
-            for n in sizes
+            for n in lengths
         ],
     )
 
@@ -163,7 +164,7 @@ def build_vote_broadcast(
     message = tff.learning.models.ModelWeights(trainable, weights.non_trainable)
     return state, (message, state['version']), collections.OrderedDict(
         downlink_bytes_per_client=(
-            model_tensors.num_bytes(sent_whole) + updated
+            sizes.num_bytes(sent_whole) + updated
         ),
         static_downlink_bytes_per_client=static,
         compressed_downlink_bytes_per_client=tf.constant(0, tf.int64),

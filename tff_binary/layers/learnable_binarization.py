@@ -107,21 +107,38 @@ class LearnableBinarization(weight_layer.WeightLayer):
       warmup_steps = tf.maximum(warmup_steps, 1)
     self._warmup_steps.assign(warmup_steps)
 
+  @property
+  def group(self):
+    return type(self), self._warmup_ratio
+
   def advance(self, step):
+    self.advance_group([self], step)
+
+  @classmethod
+  def advance_group(cls, layers, step):
+    # All are in one phase. A condition for each would make most of the graph.
+    # pylint: disable=protected-access
+    first = layers[0]
+
+    def start_binarizing():
+      for layer in layers:
+        layer._start_binarizing()
+      return True
+
     # Not only at that step: a client may have less data than it was counted to.
     tf.cond(
         tf.logical_and(
-            step >= self._warmup_steps, tf.logical_not(self._binarizing)
+            step >= first._warmup_steps, tf.logical_not(first._binarizing)
         ),
-        self._start_binarizing,
-        lambda: tf.constant(False),
+        start_binarizing,
+        lambda: False,
     )
 
   def _start_binarizing(self):
     self._step_base.assign(
         tf.maximum(self.initial_step_size(), STEP_SIZE_FLOOR)
     )
-    return self._binarizing.assign(True, read_value=False)
+    self._binarizing.assign(True)
 
   def initial_step_size(self):
     """Returns alpha', a float32 scalar (eq. 13)."""
@@ -145,11 +162,18 @@ class LearnableBinarization(weight_layer.WeightLayer):
     return binarize.binarize(self.update_variable, self.step_size(), noise)
 
   def call(self, kernel, seed):
-    return kernel + tf.cond(
-        self._binarizing,
-        lambda: self.quantized(seed),
-        lambda: tf.identity(self.update_variable),
+    (effective,) = self.call_group([self], [kernel], [seed])
+    return effective
+
+  @classmethod
+  def call_group(cls, layers, kernels, all_seeds):
+    # pylint: disable=protected-access
+    updates = tf.cond(
+        layers[0]._binarizing,
+        lambda: [l.quantized(seed) for l, seed in zip(layers, all_seeds)],
+        lambda: [tf.identity(l.update_variable) for l in layers],
     )
+    return [kernel + update for kernel, update in zip(kernels, updates)]
 
   def update(self, kernel, seed):
     del kernel  # The update is what the layer owns.

@@ -27,12 +27,50 @@ class WeightLayer(tf.keras.layers.Layer, abc.ABC):
 
   The user's model never sees the layer; it only has its kernel assigned.
 
+  The loop does 2 for all layers at once, by `advance_all` and `call_all`. Of
+  layers with one `group` the first one's class does so, which may make one
+  graph of what all have in common.
+
   Attributes:
     needs_num_steps: Whether `start` uses the number of steps, which may have to
       be counted in a pass over the client's data.
+    group: A hashable value, of which layers that are advanced and called
+      together have the same; by default the class.
   """
 
   needs_num_steps = False
+
+  @property
+  def group(self):
+    return type(self)
+
+  @classmethod
+  def advance_group(cls, layers, step):
+    """Does `advance` for all layers of a group.
+
+    Args:
+      layers: A list of layers.
+      step: See `advance`.
+    """
+    for layer in layers:
+      layer.advance(step)
+
+  @classmethod
+  def call_group(cls, layers, kernels, all_seeds):
+    """Does `call` for all layers of a group.
+
+    Args:
+      layers: A list of layers.
+      kernels: For each layer its kernel.
+      all_seeds: For each layer its seed.
+
+    Returns:
+      The list of the effective kernels.
+    """
+    return [
+        layer(kernel, seed)
+        for layer, kernel, seed in zip(layers, kernels, all_seeds)
+    ]
 
   def initial_state(self, seed):
     """Returns what a client keeps for this kernel before its first round.
@@ -120,3 +158,41 @@ class WeightLayer(tf.keras.layers.Layer, abc.ABC):
   def measurements(self):
     """Returns float32 scalars by name; their mean over clients is reported."""
     return {}
+
+
+def advance_all(layers, step):
+  """Advances layers, see `WeightLayer.advance`.
+
+  Args:
+    layers: A list of `WeightLayer`s.
+    step: An int32 scalar, counted from 0.
+  """
+  for indices in _groups(layers):
+    group = [layers[i] for i in indices]
+    group[0].advance_group(group, step)
+
+
+def call_all(layers, kernels, all_seeds):
+  """Returns the list of the layers' effective kernels.
+
+  Args:
+    layers: A list of `WeightLayer`s.
+    kernels: For each layer its kernel.
+    all_seeds: For each layer its seed.
+  """
+  effective = [None] * len(layers)
+  for indices in _groups(layers):
+    group, *inputs = (
+        [values[i] for i in indices] for values in (layers, kernels, all_seeds)
+    )
+    for i, value in zip(indices, group[0].call_group(group, *inputs)):
+      effective[i] = value
+  return effective
+
+
+def _groups(layers):
+  """Returns the positions of the layers of each group."""
+  groups = {}
+  for i, layer in enumerate(layers):
+    groups.setdefault(layer.group, []).append(i)
+  return groups.values()

@@ -141,6 +141,9 @@ def build_client_update(
     if layer is not None:
       layer.build(variable.shape)
   layers = [layer for layer in weight_layers if layer is not None]
+  # Those of the trainable variables that have a layer.
+  positions = [i for i, l in enumerate(weight_layers) if l is not None]
+  with_layer = lambda values: [values[i] for i in positions]
   local_variables = []
   for layer, variable in zip(weight_layers, model.trainable_variables):
     local_variables.extend(
@@ -151,21 +154,21 @@ def build_client_update(
   if is_updated is None:
     is_updated = updated_variables.find(model)
 
-  def assign_effective(kernels, seed):
+  def assign_effective(received, seed):
     """Sets the model's kernels to their layers' outputs and returns those."""
-    effective = [
-        None if layer is None else layer(kernel, seeds.fold_in(seed, i))
-        for i, (layer, kernel) in enumerate(zip(weight_layers, kernels))
-    ]
-    for variable, value in zip(model.trainable_variables, effective):
-      if value is not None:
-        variable.assign(value)
+    effective = weight_layer.call_all(
+        layers, with_layer(received), seeds.fold_in_each(seed, positions)
+    )
+    for variable, value in zip(
+        with_layer(model.trainable_variables), effective
+    ):
+      variable.assign(value)
     return effective
 
-  def local_gradients(batch, kernels, seed):
+  def local_gradients(batch, received, seed):
     """Returns dL/dv for each of `local_variables`, and the model's output."""
     with tf.GradientTape() as layer_tape:
-      effective = assign_effective(kernels, seed)
+      effective = assign_effective(received, seed)
     with tf.GradientTape() as model_tape:
       output = model.forward_pass(batch, training=True)
     gradients = model_tape.gradient(
@@ -174,15 +177,12 @@ def build_client_update(
         unconnected_gradients=tf.UnconnectedGradients.ZERO,
     )
     # One call for all layers: their gradients flow back through one tape.
-    targets = [e for e in effective if e is not None]
     pulled_back = iter(
         layer_tape.gradient(
-            targets,
+            effective,
             [v for layer in layers for v in layer.trainable_variables],
             output_gradients=[
-                tf.convert_to_tensor(g)
-                for g, e in zip(gradients, effective)
-                if e is not None
+                tf.convert_to_tensor(g) for g in with_layer(gradients)
             ],
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
@@ -200,15 +200,18 @@ def build_client_update(
   def receive(round_num, weights, client_state, client_seed):
     """Sets all variables to what the server has sent and the client kept."""
     states = iter(client_state or [()] * len(layers))
-    receive_seed = seeds.fold_in(client_seed, client_data.RECEIVE)
-    for i, (layer, variable, value) in enumerate(
-        zip(weight_layers, model.trainable_variables, weights.trainable)
+    layer_seeds = iter(
+        seeds.fold_in_each(
+            seeds.fold_in(client_seed, client_data.RECEIVE), positions
+        )
+    )
+    for layer, variable, value in zip(
+        weight_layers, model.trainable_variables, weights.trainable
     ):
       if layer is None:
         variable.assign(value)
       else:
-        seed = seeds.fold_in(receive_seed, i)
-        layer.receive(value, next(states), round_num, seed)
+        layer.receive(value, next(states), round_num, next(layer_seeds))
     receive_non_trainable(weights)
 
   def receive_non_trainable(weights):
@@ -224,8 +227,7 @@ def build_client_update(
 
   def received_loss(weights, client, seed):
     """Returns the loss before training, and leaves all variables alone."""
-    for layer in layers:
-      layer.advance(0)
+    weight_layer.advance_all(layers, 0)
     assign_effective(weights.trainable, seed)
 
     def add(sums, batch):
@@ -257,8 +259,7 @@ def build_client_update(
 
     def take_step(step, state, batch):
       optimizer_state, num_trained, loss = state
-      for layer in layers:
-        layer.advance(step)
+      weight_layer.advance_all(layers, step)
       gradients, output = local_gradients(
           batch, weights.trainable, seeds.fold_in(forward_seed, step)
       )
@@ -287,18 +288,17 @@ def build_client_update(
       )
     num_examples = client.num_examples(num_trained)
 
+    weight_layer.advance_all(layers, num_steps)
     upload_seed = seeds.fold_in(client_seed, client_data.UPLOAD)
+    layer_seeds = iter(seeds.fold_in_each(upload_seed, positions))
     trainable = []
-    for i, (layer, variable, initial) in enumerate(
-        zip(weight_layers, model.trainable_variables, weights.trainable)
+    for layer, variable, initial in zip(
+        weight_layers, model.trainable_variables, weights.trainable
     ):
       if layer is None:
         trainable.append(variable - initial)
       else:
-        layer.advance(num_steps)
-        trainable.append(
-            layer.update(initial, seeds.fold_in(upload_seed, i))
-        )
+        trainable.append(layer.update(initial, next(layer_seeds)))
     non_trainable = [
         variable - initial
         for variable, initial, changes in zip(
@@ -306,13 +306,17 @@ def build_client_update(
         )
         if changes
     ]
-    # A binarized update is finite even where what it stands for is not.
+    # A binarized update is finite even where what it stands for is not. The
+    # change of a variable that is not finite is not finite either.
     is_finite = tf.reduce_all(
         [
             tf.reduce_all(tf.math.is_finite(x))
-            for x in tf.nest.flatten(
-                [local_variables, trainable, non_trainable, report]
-            )
+            for x in tf.nest.flatten([
+                [layer.trainable_variables for layer in layers],
+                trainable,
+                non_trainable,
+                report,
+            ])
         ]
     )
     has_trained = tf.logical_and(is_finite, num_examples > 0)
@@ -414,6 +418,8 @@ def build_client_work(
     received_type: Optional[tff.Type] = None,
     weighting: str = 'examples',
     reported_loss: Optional[str] = None,
+    model: Optional[tff.learning.models.VariableModel] = None,
+    is_updated: Optional[Sequence[bool]] = None,
     known: Optional[Sequence[bool]] = None,
 ) -> Union[tff.learning.templates.ClientWorkProcess, StatefulClientWork]:
   """Builds the client work of all processes in this package.
@@ -444,6 +450,8 @@ def build_client_work(
     reported_loss: A loss that an update holds, `'training_loss'` or
       `'received_loss'`, see `build_client_update`. The second takes one more
       forward pass over the client's data.
+    model: What `model_fn` has returned before, to spare another call.
+    is_updated: See `build_client_update`.
     known: One bool for each trainable tensor: whether the aggregator is told
       what the client has received in its place, see
       `aggregators.SideInformationMeanFactory`.
@@ -459,28 +467,33 @@ def build_client_work(
   """
   local_training.check_fits(is_stored=element_spec is not None)
 
-  def build_layers(model):
+  with tf.Graph().as_default():
+    if model is None:
+      model = model_fn()
+    if is_updated is None:
+      is_updated = updated_variables.find(model)
+  if received_type is None:
+    received_type = tff.learning.models.weights_type_from_model(model)
+  shapes = [variable.shape for variable in model.trainable_variables]
+  finalizers = collections.OrderedDict(model.metric_finalizers())
+  batch_spec = model.input_spec
+
+  def build_layers():
     layers = build_weight_layers()
-    for layer, variable in zip(layers, model.trainable_variables):
+    for layer, shape in zip(layers, shapes):
       if layer is not None:
-        layer.build(variable.shape)
+        layer.build(shape)
     return layers
 
   with tf.Graph().as_default():
-    model = model_fn()
-    if received_type is None:
-      received_type = tff.learning.models.weights_type_from_model(model)
-    finalizers = collections.OrderedDict(model.metric_finalizers())
-    layers = build_layers(model)
-    for layer in layers:
-      if layer is not None:
-        for name in layer.measurements():
-          finalizers[name] = _mean
-    for name in _received_bytes([l for l in layers if l is not None]):
-      finalizers[name] = tf.identity
+    layers = build_layers()
     has_state = bool(initial_client_state(layers, seed, 0))
-    is_updated = updated_variables.find(model)
-    batch_spec = model.input_spec
+    layers = [layer for layer in layers if layer is not None]
+    for layer in layers:
+      for name in layer.measurements():
+        finalizers[name] = _mean
+    for name in _received_bytes(layers):
+      finalizers[name] = tf.identity
   finalizers['non_finite_clients'] = tf.identity
   aggregate_metrics = tff.learning.metrics.sum_then_finalize(finalizers)
   is_stored = element_spec is not None
@@ -491,7 +504,9 @@ def build_client_work(
 
   @tff.tensorflow.computation(np.int32)
   def initialize_client(client_id):
-    return initial_client_state(build_layers(model_fn()), seed, client_id)
+    if not has_state:
+      return ()
+    return initial_client_state(build_layers(), seed, client_id)
 
   state_type = initialize_client.type_signature.result
 

@@ -131,6 +131,8 @@ def build_learning_process(
       distributor.next.type_signature.result.result.member,
       method.weighting,
       method.reported_loss,
+      model,
+      tensors.is_updated,
       compressed if method.knows_chances else None,
   )
   has_state = isinstance(client_work, local_training_lib.StatefulClientWork)

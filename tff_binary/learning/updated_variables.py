@@ -41,6 +41,8 @@ def find(model: tff.learning.models.VariableModel) -> list[bool]:
     and anything but reading is done to it in the graph of
     `forward_pass(batch, training=True)`.
   """
+  if not any(v.dtype.is_floating for v in model.non_trainable_variables):
+    return [False] * len(model.non_trainable_variables)
   specs = tf.nest.map_structure(
       lambda spec: tf.TensorSpec(spec.shape, spec.dtype), model.input_spec
   )

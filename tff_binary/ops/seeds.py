@@ -31,10 +31,38 @@ def fold_in(seed, *data):
   """
   seed = tf.convert_to_tensor(seed, tf.int32)
   for value in data:
-    seed = tf.random.experimental.stateless_fold_in(
-        seed, tf.cast(value, tf.int32), alg=ALGORITHM
-    )
+    (seed,) = fold_in_each(seed, [value])
   return seed
+
+
+def fold_in_each(seed, values):
+  """Returns `[fold_in(seed, value) for value in values]`, for less.
+
+  Args:
+    seed: An int32 tensor of shape `[2]`.
+    values: Integer scalars, Python or tensors.
+
+  Returns:
+    A list of int32 tensors of shape `[2]`.
+  """
+  # As tf.random.experimental.stateless_fold_in does, whose first word depends
+  # on the seed alone.
+  draw = tf.raw_ops.StatelessRandomUniformFullIntV2(
+      shape=[], dtype=tf.int32, **_generator(seed)
+  )
+  return [tf.stack([draw, tf.cast(value, tf.int32)]) for value in values]
+
+
+def _generator(seed):
+  """Returns the arguments by which TensorFlow's raw operations draw.
+
+  The functions of `tf.random` make the same key and counter of a seed, by some
+  fifteen operations where the algorithm is named; CPUs and GPUs default to it.
+  """
+  key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(
+      seed=tf.convert_to_tensor(seed, tf.int32)
+  )
+  return dict(key=key, counter=counter, alg=tf.random.Algorithm.PHILOX.value)
 
 
 def uniform(shape, seed):
@@ -47,7 +75,9 @@ def uniform(shape, seed):
   Returns:
     A float32 tensor of shape `shape`.
   """
-  return tf.random.stateless_uniform(shape, seed, alg=ALGORITHM)
+  return tf.raw_ops.StatelessRandomUniformV2(
+      shape=shape, dtype=tf.float32, **_generator(seed)
+  )
 
 
 def normal(shape, seed):
@@ -60,7 +90,9 @@ def normal(shape, seed):
   Returns:
     A float32 tensor of shape `shape`.
   """
-  return tf.random.stateless_normal(shape, seed, alg=ALGORITHM)
+  return tf.raw_ops.StatelessRandomNormalV2(
+      shape=shape, dtype=tf.float32, **_generator(seed)
+  )
 
 
 def gamma(shape, alpha, seed):
@@ -98,18 +130,18 @@ def of_values(seed, tensors):
     An int32 tensor of shape `[2]`.
   """
   fingerprints = [_fingerprint(x) for x in tensors]
-  digest = _fingerprint(tf.concat(fingerprints, axis=0))
+  digest = _fingerprint(tf.concat(fingerprints, axis=1))
   words = tf.bitcast(tf.reshape(digest, [2, 4]), tf.int32)
   return fold_in(seed, words[0], words[1])
 
 
 def _fingerprint(x):
-  """Returns the fingerprint of a whole tensor, uint8 of shape `[8]`."""
+  """Returns the fingerprint of a whole tensor, uint8 of shape `[1, 8]`."""
   x = tf.convert_to_tensor(x)
   if x.dtype.is_compatible_with(tf.string):
     # tf.fingerprint leaves that of no strings undefined.
     x = tf.strings.to_hash_bucket_fast(x, tf.int64.max)
-  return tf.fingerprint(tf.reshape(x, [1, -1]))[0]
+  return tf.fingerprint(tf.reshape(x, [1, -1]))
 
 
 def shuffle(value, seed):

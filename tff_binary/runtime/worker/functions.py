@@ -143,9 +143,7 @@ class TensorFlowFunction:
       # A computation may bind one tensor to several places.
       for i, name in enumerate(self._parameter.names):
         feeds.setdefault(name, i)
-    sources = [
-        graph.source(graph_def, feeds, name) for name in self._result.names
-    ]
+    sources = graph.sources(graph_def, feeds, self._result.names)
     # What is only passed on needs no call.
     self._passed = [feeds.get(source) for source in sources]
     computed = [i for i, fed in enumerate(self._passed) if fed is None]

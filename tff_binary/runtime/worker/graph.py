@@ -114,25 +114,37 @@ def tables(graph_def):
   ]
 
 
-def source(graph_def, feeds, fetch):
-  """Follows identities up to a feed or to what computes; returns its name.
+def sources(graph_def, feeds, fetches):
+  """Follows identities up to a feed or to what computes.
+
+  Args:
+    graph_def: A `GraphDef`.
+    feeds: The names of the tensors, as 'node:0', whose values the caller gives.
+    fetches: The names of the tensors to start from.
+
+  Returns:
+    For each of `fetches` the name of the tensor that it is.
 
   Raises:
-    ValueError: If they lead back to where they came from.
+    ValueError: If identities lead back to where they came from.
   """
-  nodes = {node.name: node for node in graph_def.node}
-  for _ in range(len(nodes) + 1):
-    fetch = with_output(fetch)
-    node = nodes.get(_node_name(fetch))
-    if (
-        fetch in feeds
-        or node is None
-        or node.op != 'Identity'
-        or len(node.input) != 1
-    ):
-      return fetch
-    fetch = node.input[0]
-  raise ValueError(f'The graph has a cycle of identities at {fetch!r}.')
+  # Of all nodes there may be ten thousands, and hundreds of fetches.
+  identities = {
+      node.name: node.input[0]
+      for node in graph_def.node
+      if node.op == 'Identity' and len(node.input) == 1
+  }
+
+  def source(fetch):
+    for _ in range(len(identities) + 1):
+      fetch = with_output(fetch)
+      before = identities.get(_node_name(fetch))
+      if fetch in feeds or before is None:
+        return fetch
+      fetch = before
+    raise ValueError(f'The graph has a cycle of identities at {fetch!r}.')
+
+  return [source(fetch) for fetch in fetches]
 
 
 def _node_name(tensor):
