@@ -95,6 +95,7 @@ class MessageFormat:
         if part.is_compressed
     )
 
+  @tf.autograph.experimental.do_not_convert
   def join(self, value, weight):
     """Makes of a client's value the parts that are encoded.
 
@@ -192,15 +193,12 @@ class MessageFormat:
 
   def num_bytes(self, payloads):
     """Returns the bytes of all payloads and those of the compressed parts."""
-    compressed, others = (
-        sizes.num_bytes([
-            payload
-            for payload, part in zip(payloads, self._parts)
-            if part.is_compressed == is_compressed
-        ])
-        for is_compressed in (True, False)
-    )
-    return compressed + others, compressed
+    compressed = [
+        payload
+        for payload, part in zip(payloads, self._parts)
+        if part.is_compressed
+    ]
+    return sizes.num_bytes(payloads), sizes.num_bytes(compressed)
 
   def _codec_of(self, part, codec=None):
     if part.is_compressed:

@@ -95,6 +95,7 @@ class LearnableBinarization(weight_layer.WeightLayer):
     )
     super().build(kernel_shape)
 
+  @tf.autograph.experimental.do_not_convert
   def start(self, num_steps):
     self.update_variable.assign(tf.zeros_like(self.update_variable))
     self.step_exponent.assign(0.0)
@@ -115,6 +116,7 @@ class LearnableBinarization(weight_layer.WeightLayer):
     self.advance_group([self], step)
 
   @classmethod
+  @tf.autograph.experimental.do_not_convert
   def advance_group(cls, layers, step):
     # All are in one phase. A condition for each would make most of the graph.
     # pylint: disable=protected-access
@@ -166,6 +168,7 @@ class LearnableBinarization(weight_layer.WeightLayer):
     return effective
 
   @classmethod
+  @tf.autograph.experimental.do_not_convert
   def call_group(cls, layers, kernels, all_seeds):
     # pylint: disable=protected-access
     updates = tf.cond(
@@ -175,10 +178,12 @@ class LearnableBinarization(weight_layer.WeightLayer):
     )
     return [kernel + update for kernel, update in zip(kernels, updates)]
 
+  @tf.autograph.experimental.do_not_convert
   def update(self, kernel, seed):
     del kernel  # The update is what the layer owns.
     return self.quantized(seed)
 
+  @tf.autograph.experimental.do_not_convert
   def measurements(self):
     if not self._learned or self._bounds is None:
       return collections.OrderedDict()

@@ -19,6 +19,8 @@ SERVER_INITIAL_DRAWS = 6
 EVALUATION_DRAWS = 7
 
 
+# AutoGraph takes its time for each call, here one for every tensor of a model.
+@tf.autograph.experimental.do_not_convert
 def fold_in(seed, *data):
   """Derives a new seed from `seed` and the integers `data`, in order.
 
@@ -35,6 +37,7 @@ def fold_in(seed, *data):
   return seed
 
 
+@tf.autograph.experimental.do_not_convert
 def fold_in_each(seed, values):
   """Returns `[fold_in(seed, value) for value in values]`, for less.
 
@@ -65,6 +68,7 @@ def _generator(seed):
   return dict(key=key, counter=counter, alg=tf.random.Algorithm.PHILOX.value)
 
 
+@tf.autograph.experimental.do_not_convert
 def uniform(shape, seed):
   """Returns float32 noise of `shape`, uniform in `[0, 1)`.
 
@@ -80,6 +84,7 @@ def uniform(shape, seed):
   )
 
 
+@tf.autograph.experimental.do_not_convert
 def normal(shape, seed):
   """Returns float32 noise of `shape` with the standard normal distribution.
 
@@ -95,6 +100,7 @@ def normal(shape, seed):
   )
 
 
+@tf.autograph.experimental.do_not_convert
 def gamma(shape, alpha, seed):
   """Returns float32 noise of `shape` with a Gamma distribution of scale 1.
 
@@ -109,6 +115,7 @@ def gamma(shape, alpha, seed):
   return tf.random.stateless_gamma(shape, seed, alpha)
 
 
+@tf.autograph.experimental.do_not_convert
 def of_values(seed, tensors):
   """Derives a seed from what tensors hold.
 
@@ -144,6 +151,7 @@ def _fingerprint(x):
   return tf.fingerprint(tf.reshape(x, [1, -1]))
 
 
+@tf.autograph.experimental.do_not_convert
 def shuffle(value, seed):
   """Returns `value` with its first dimension permuted.
 

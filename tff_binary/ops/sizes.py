@@ -5,6 +5,7 @@
 import tensorflow as tf
 
 
+@tf.autograph.experimental.do_not_convert
 def num_bytes(struct):
   """Returns the bytes of the entries of all tensors in a structure.
 
