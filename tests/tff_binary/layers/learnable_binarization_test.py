@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tff_binary.layers import learnable_binarization
+from tff_binary.layers import weight_layer
 from tff_binary.ops import seeds
 
 _SEED = tf.constant([1, 2])
@@ -80,6 +81,62 @@ class PhaseTest(tf.test.TestCase, parameterized.TestCase):
     )
     self.assertAllEqual(gradient, upstream)
     self.assertEqual(exponent_gradient.numpy(), 0.0)
+
+
+class GroupTest(tf.test.TestCase):
+  """Layers that are advanced and called together."""
+
+  def test_equal_each_by_itself(self):
+    ratios = [0.5, 0.25, 0.5, 0.25]
+    shapes = [[4, 5], [3], [2, 2], [4, 5]]
+    together, alone = (
+        [
+            _layer(shape, num_steps=8, warmup_ratio=ratio)
+            for shape, ratio in zip(shapes, ratios)
+        ]
+        for _ in range(2)
+    )
+    kernels = [tf.ones(shape) for shape in shapes]
+    all_seeds = seeds.fold_in_each(_SEED, range(4))
+    for step in (0, 3, 5):  # None, two and all of them binarize.
+      for i, layer in enumerate((*together, *alone)):
+        layer.update_variable.assign_add(
+            0.01 * tf.ones_like(layer.update_variable) * (i % 4 + 1)
+        )
+      weight_layer.advance_all(together, step)
+      for layer in alone:
+        layer.advance(step)
+      self.assertAllEqual(
+          [layer._binarizing for layer in together],
+          [step >= 8 * ratio for ratio in ratios],
+      )
+      for effective, layer, kernel, seed in zip(
+          weight_layer.call_all(together, kernels, all_seeds),
+          alone,
+          kernels,
+          all_seeds,
+      ):
+        self.assertAllEqual(effective, layer(kernel, seed))
+
+  def test_as_many_functions_for_many_kernels_as_for_one(self):
+    def num_functions(num_layers):
+      group = [_layer() for _ in range(num_layers)]
+
+      @tf.function
+      def gradients(step, kernel):
+        weight_layer.advance_all(group, step)
+        with tf.GradientTape() as tape:
+          effective = weight_layer.call_all(
+              group, [kernel] * num_layers, [_SEED] * num_layers
+          )
+        return tape.gradient(
+            effective, [v for l in group for v in l.trainable_variables]
+        )
+
+      graph = gradients.get_concrete_function(0, tf.zeros([4, 5])).graph
+      return len(graph.as_graph_def().library.function)
+
+    self.assertEqual(num_functions(7), num_functions(1))
 
 
 class StepSizeTest(tf.test.TestCase, parameterized.TestCase):

@@ -274,6 +274,18 @@ class RoundTest(tf.test.TestCase):
       self.assertAllEqual(w, v)
 
 
+class StartUpTest(tf.test.TestCase):
+
+  def test_builds_the_model_as_often_as_tff_does(self):
+    build_model = mock.Mock(wraps=tiny.dense_model)
+    spec = tiny.element_spec()
+    learning.build_learning_process(
+        learning.keras_model_fn(build_model, spec), element_spec=spec
+    )
+    # For its types, for its initial weights, and to train it.
+    self.assertEqual(build_model.call_count, 3)
+
+
 class ErrorsTest(tf.test.TestCase):
 
   def test_refuses_keras_model(self):

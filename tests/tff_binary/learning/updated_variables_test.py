@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests for updated_variables."""
 
+from unittest import mock
+
 import tensorflow as tf
 import tensorflow_federated as tff
 
@@ -78,6 +80,12 @@ class UpdatedVariablesTest(tf.test.TestCase):
   def test_finds_the_same_in_a_graph(self):
     with tf.Graph().as_default():
       self._check()
+
+  def test_traces_nothing_where_there_is_nothing_to_find(self):
+    model = _model([tf.keras.layers.Dense(2)])
+    with mock.patch.object(model, 'forward_pass') as forward_pass:
+      self.assertEmpty(updated_variables.find(model))
+    forward_pass.assert_not_called()
 
 
 if __name__ == '__main__':

@@ -65,6 +65,28 @@ class FoldInTest(tf.test.TestCase, parameterized.TestCase):
         seeds.fold_in(_SEED, tf.constant(7, dtype)), seeds.fold_in(_SEED, 7)
     )
 
+  def test_for_each_equals_one_by_one(self):
+    values = [5, -1, tf.constant(2, tf.int64)]
+    for value, seed in zip(values, seeds.fold_in_each(_SEED, values)):
+      self.assertAllEqual(seed, seeds.fold_in(_SEED, value))
+    self.assertEmpty(seeds.fold_in_each(_SEED, []))
+
+  def test_draws_what_the_functions_of_tf_random_do(self):
+    for seed in np.random.RandomState(0).randint(-(2**31), 2**31, size=(20, 2)):
+      seed = tf.constant(seed, tf.int32)
+      self.assertAllEqual(
+          seeds.fold_in(seed, 7),
+          tf.random.experimental.stateless_fold_in(seed, 7, alg='philox'),
+      )
+      self.assertAllEqual(
+          seeds.uniform([2, 3], seed),
+          tf.random.stateless_uniform([2, 3], seed, alg='philox'),
+      )
+      self.assertAllEqual(
+          seeds.normal([5], seed),
+          tf.random.stateless_normal([5], seed, alg='philox'),
+      )
+
   @parameterized.parameters(False, True)
   def test_compiled_equals_eager(self, jit_compile):
     compiled = tf.function(seeds.fold_in, jit_compile=jit_compile)
