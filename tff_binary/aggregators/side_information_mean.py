@@ -12,6 +12,7 @@ import tensorflow_federated as tff
 from tff_binary.aggregators import messages
 from tff_binary.aggregators import state as state_lib
 from tff_binary.ops import seeds
+from tff_binary.ops import sizes
 from tff_binary.wire import codec as codec_lib
 from tff_binary.wire import entropy
 
@@ -185,12 +186,12 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
       weight = message['weight']
       is_finite = tf.math.is_finite(weight)
       weight = tf.where(is_finite, weight, tf.zeros_like(weight))
-      bits, sizes = message['bits'], message['sizes']
+      bits, lengths = message['bits'], message['sizes']
       return merge_sums(
           sums,
           collections.OrderedDict(
               bits=bits,
-              sizes=sizes[tf.newaxis],
+              sizes=lengths[tf.newaxis],
               weights=weight[tf.newaxis],
               others=[
                   float32.decode(x, spec, weight)
@@ -198,8 +199,8 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
               ],
               num_clients=tf.constant(1),
               num_non_finite_clients=1 - tf.cast(is_finite, tf.int32),
-              compressed_uplink_bytes=messages.num_bytes([bits, sizes]),
-              uplink_bytes=messages.num_bytes(message),
+              compressed_uplink_bytes=sizes.num_bytes([bits, lengths]),
+              uplink_bytes=sizes.num_bytes(message),
           ),
       )
 

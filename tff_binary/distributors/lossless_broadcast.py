@@ -8,6 +8,7 @@ import tensorflow as tf
 import tensorflow_federated as tff
 
 from tff_binary.distributors import model_tensors
+from tff_binary.ops import sizes
 from tff_binary.wire import bit_packing
 from tff_binary.wire import range_coding
 
@@ -57,10 +58,10 @@ def build_lossless_broadcast(
     compressed = [m for m, c in zip(message.trainable, is_compressed) if c]
     return message, collections.OrderedDict(
         downlink_bytes_per_client=(
-            model_tensors.num_bytes(message.trainable) + updated
+            sizes.num_bytes(message.trainable) + updated
         ),
         static_downlink_bytes_per_client=static,
-        compressed_downlink_bytes_per_client=model_tensors.num_bytes(
+        compressed_downlink_bytes_per_client=sizes.num_bytes(
             compressed
         ),
     )
