@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The tff_binary Authors
 # SPDX-License-Identifier: Apache-2.0
-r"""Draws the accuracy of runs against rounds and against uplink megabytes.
+r"""Draws the accuracy of runs against rounds and megabytes, up and both ways.
 
 python -m launchers.plot --output=curves.png --labels=FedAvg,FedBAT \
     runs/fedavg runs/fedbat

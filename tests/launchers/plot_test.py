@@ -23,7 +23,12 @@ class PlotTest(absltest.TestCase):
       (self.path / name).mkdir()
       history = metrics.History()
       history.append(
-          {'round_num': 1, 'uplink_bytes': 1000, 'test_accuracy': 0.5}
+          {
+              'round_num': 1,
+              'uplink_bytes': 1000,
+              'downlink_bytes': 2000,
+              'test_accuracy': 0.5,
+          }
       )
       history.write(self.path / name)
       self.runs.append(str(self.path / name))

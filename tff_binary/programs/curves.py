@@ -10,7 +10,10 @@ from tff_binary.programs import run_folder
 
 
 def plot_curves(runs, path):
-  """Draws the monitored metric against rounds and against uplink megabytes.
+  """Draws the monitored metric against rounds and against megabytes.
+
+  The megabytes are those of all clients up to a round: what they have sent, and
+  what they have sent and received.
 
   Args:
     runs: A dict from labels to the folders of runs, all of which monitor the
@@ -38,34 +41,40 @@ def plot_curves(runs, path):
   # needs no display.
   from matplotlib import figure  # pylint: disable=g-import-not-at-top
 
-  fig = figure.Figure(figsize=(10, 4), layout='constrained')
-  by_round, by_uplink = fig.subplots(1, 2, sharey=True)
-  for label, (rounds, megabytes, values) in curves.items():
+  fig = figure.Figure(figsize=(14, 4), layout='constrained')
+  by_round, by_uplink, by_total = fig.subplots(1, 3, sharey=True)
+  for label, (rounds, uplink, total, values) in curves.items():
     # A single evaluation is a curve of one point, which no line shows.
     marker = 'o' if len(rounds) == 1 else None
     by_round.plot(rounds, values, label=label, marker=marker)
-    by_uplink.plot(megabytes, values, label=label, marker=marker)
+    by_uplink.plot(uplink, values, label=label, marker=marker)
+    by_total.plot(total, values, label=label, marker=marker)
   by_round.set_xlabel('round')
   by_round.xaxis.get_major_locator().set_params(integer=True)
   by_round.set_ylabel(next(iter(monitors)).replace('_', ' '))
   by_round.legend()
   by_uplink.set_xlabel('uplink of all clients [MB]')
-  by_uplink.set_xscale('log')  # Methods differ by a factor of 32 and more.
-  for axes in (by_round, by_uplink):
+  by_total.set_xlabel('uplink and downlink of all clients [MB]')
+  for axes in (by_uplink, by_total):
+    axes.set_xscale('log')  # Methods differ by a factor of 32 and more.
+  for axes in (by_round, by_uplink, by_total):
     axes.grid(alpha=0.3)
   fig.savefig(path, format='png', dpi=120)
 
 
 def _read_curve(folder):
-  """Returns the monitor of a run and the rounds, megabytes, values of it."""
+  """Returns the monitor of a run; rounds, megabytes up and in all, values."""
   path = pathlib.Path(folder)
   result = run_folder.RunFolder(path).read_result() or {}
   rows = metrics.read_history(path, result.get('rounds', 0))
   monitor = metrics.monitored(rows) if rows else None
-  sent = itertools.accumulate(row['uplink_bytes'] for row in rows)
+  sent, received = (
+      itertools.accumulate(row[name] / 1e6 for row in rows)
+      for name in ('uplink_bytes', 'downlink_bytes')
+  )
   points = [
-      (row['round_num'], num_bytes / 1e6, row[monitor])
-      for row, num_bytes in zip(rows, sent)
+      (row['round_num'], uplink, uplink + downlink, row[monitor])
+      for row, uplink, downlink in zip(rows, sent, received)
       if row[monitor] is not None
   ]
   if not points:

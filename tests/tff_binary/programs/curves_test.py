@@ -32,6 +32,7 @@ class CurvesTest(absltest.TestCase):
               'round_num': i,
               'train_accuracy': 0.0,
               'uplink_bytes': 500_000,
+              'downlink_bytes': 1_000_000,
               'test_accuracy': accuracy,
           }
       )
@@ -42,7 +43,7 @@ class CurvesTest(absltest.TestCase):
     folder = self._run('a', [None, 0.5, None, 0.75])
     self.assertEqual(
         curves._read_curve(folder),
-        ('test_accuracy', ((2, 4), (1.0, 2.0), (0.5, 0.75))),
+        ('test_accuracy', ((2, 4), (1.0, 2.0), (3.0, 6.0), (0.5, 0.75))),
     )
 
   def test_draws_runs_of_different_lengths(self):
@@ -54,7 +55,12 @@ class CurvesTest(absltest.TestCase):
     other = self.path / 'b'
     other.mkdir()
     history = metrics.History()
-    history.append({'round_num': 1, 'uplink_bytes': 1, 'test_loss': 0.5})
+    history.append({
+        'round_num': 1,
+        'uplink_bytes': 1,
+        'downlink_bytes': 1,
+        'test_loss': 0.5,
+    })
     history.write(other)
     self.assertEqual(curves._read_curve(other)[0], 'test_loss')
     with self.assertRaisesRegex(
