@@ -69,7 +69,7 @@ def _read_curve(folder):
   rows = metrics.read_history(path, result.get('rounds', 0))
   monitor = metrics.monitored(rows) if rows else None
   sent, received = (
-      itertools.accumulate(row[name] / 1e6 for row in rows)
+      list(itertools.accumulate(row[name] / 1e6 for row in rows))
       for name in ('uplink_bytes', 'downlink_bytes')
   )
   points = [
