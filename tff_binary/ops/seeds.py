@@ -17,6 +17,7 @@ ENCODING_DRAWS = 4
 FROZEN_DRAWS = 5
 SERVER_INITIAL_DRAWS = 6
 EVALUATION_DRAWS = 7
+ACTIVATION_DRAWS = 8
 
 
 # AutoGraph takes its time for each call, here one for every tensor of a model.

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bytes: what a client or the server really sends."""
 
+from tff_binary.wire.block_floating_point import BlockFloatingPointCodec
 from tff_binary.wire.codec import BinaryCodec
 from tff_binary.wire.codec import Codec
 from tff_binary.wire.codec import Float32Codec

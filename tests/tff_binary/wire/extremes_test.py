@@ -17,6 +17,9 @@ _CODECS = {
     'binary': wire.BinaryCodec(),
     'entropy': wire.EntropyCodec(wire.BinaryCodec()),
     'entropy_quantized': wire.EntropyCodec(wire.QuantizedCodec(8)),
+    'block': wire.BlockFloatingPointCodec(),
+    'block_2_bits': wire.BlockFloatingPointCodec(2, 'channel'),
+    'block_16_bits': wire.BlockFloatingPointCodec(16, 'kernel'),
     'float32': wire.Float32Codec(),
     'noisy_sign': wire.NoisySignCodec(0.1, 0.1),
     'noisy_sign_largest': wire.NoisySignCodec(_MAX, _MAX),
@@ -41,9 +44,9 @@ _CODECS = {
 # What these return changes with the value's scale as it does, bit by bit, as
 # long as no number is subnormal.
 _SCALING = (
-    'binary', 'entropy', 'entropy_quantized', 'float32', 'qsgd', 'qsgd_elias', 'qsgd_max', 'qsgd_max_elias',
-    'quantized', 'quantized_1_bit', 'quantized_qsgd', 'sign', 'sparse',
-    'ternary',
+    'binary', 'block', 'block_16_bits', 'entropy', 'entropy_quantized',
+    'float32', 'qsgd', 'qsgd_elias', 'qsgd_max', 'qsgd_max_elias', 'quantized',
+    'quantized_1_bit', 'quantized_qsgd', 'sign', 'sparse', 'ternary',
 )  # pyformat: disable
 _EXTREMES = {
     'zeros': [0.0, -0.0],
