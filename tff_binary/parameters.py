@@ -118,6 +118,8 @@ RUN = {
     'num_steps': Constraint(int, minimum=1),
     'evaluate_every': Constraint(int, minimum=1),
     'downlink_bits': Constraint(int, minimum=2, maximum=16, also=32),
+    'local_bits': Constraint(int, minimum=2, maximum=16, also=32),
+    'proximal_strength': Constraint(float, minimum=0.0, maximum=1e6),
     'compute_dtype': Constraint(str, choices=('float32', 'bfloat16')),
     'seed': Constraint(int, minimum=0, maximum=2**31 - 1),
 }

@@ -28,6 +28,8 @@ from tff_binary.algorithms.fedpm import build_fedpm
 from tff_binary.algorithms.fedpm import FedPM
 from tff_binary.algorithms.learned_ternary import build_learned_ternary
 from tff_binary.algorithms.learned_ternary import LearnedTernary
+from tff_binary.algorithms.lpt import build_lpt
+from tff_binary.algorithms.lpt import LPT
 from tff_binary.algorithms.noisy_signsgd import build_noisy_signsgd
 from tff_binary.algorithms.noisy_signsgd import NoisySignSGD
 from tff_binary.algorithms.registry import Algorithm

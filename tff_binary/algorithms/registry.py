@@ -19,6 +19,7 @@ def hyperparameter(
     *,
     minimum: Optional[float] = None,
     maximum: Optional[float] = None,
+    also: Optional[float] = None,
     choices: Optional[tuple[str, ...]] = None,
     source: str = '',
 ):
@@ -29,6 +30,7 @@ def hyperparameter(
     help_text: What the value does, with its unit.
     minimum: The smallest allowed number.
     maximum: The largest allowed number.
+    also: One more number that is allowed, outside that range.
     choices: The allowed strings.
     source: Where the default comes from: paper and equation, or code.
 
@@ -36,7 +38,7 @@ def hyperparameter(
     A `dataclasses.field` with `help`, `constraint` and `source` as metadata.
   """
   constraint = parameters.Constraint(
-      type(default), minimum, maximum, choices=choices
+      type(default), minimum, maximum, also, choices
   )
   return dataclasses.field(
       default=default,

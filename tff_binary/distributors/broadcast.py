@@ -2,12 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Broadcast of the model weights with measured bytes."""
 
-import collections
-
 import tensorflow_federated as tff
 
 from tff_binary.distributors import model_tensors
-from tff_binary.ops import sizes
 
 
 def build_float32_broadcast(
@@ -37,18 +34,7 @@ def build_float32_broadcast(
 
   @tff.tensorflow.computation(tensors.weights_type)
   def measure(weights):
-    num_bytes = sizes.num_bytes
-    updated, static = model_tensors.measure_non_trainable(
-        tensors, weights.non_trainable
-    )
-    pairs = zip(weights.trainable, tensors.is_compressed)
-    return collections.OrderedDict(
-        downlink_bytes_per_client=num_bytes(weights.trainable) + updated,
-        static_downlink_bytes_per_client=static,
-        compressed_downlink_bytes_per_client=num_bytes(
-            [x for x, c in pairs if c]
-        ),
-    )
+    return model_tensors.measure(tensors, weights)
 
   @tff.federated_computation(
       init_fn.type_signature.result,

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What travels of a model's tensors, and how."""
 
+import collections
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -45,4 +46,26 @@ def measure_non_trainable(tensors: ModelTensors, non_trainable):
   pairs = list(zip(non_trainable, tensors.is_updated))
   return sizes.num_bytes([x for x, u in pairs if u]), sizes.num_bytes(
       [x for x, u in pairs if not u]
+  )
+
+
+def measure(tensors: ModelTensors, message):
+  """Returns what a broadcast measures of its message.
+
+  Args:
+    tensors: The model's tensors.
+    message: `ModelWeights` of what is broadcast: a tensor or a structure of
+      tensors for each of the model's.
+
+  Returns:
+    An `OrderedDict` of int64 scalars, see `build_float32_broadcast`.
+  """
+  updated, static = measure_non_trainable(tensors, message.non_trainable)
+  pairs = zip(message.trainable, tensors.is_compressed)
+  return collections.OrderedDict(
+      downlink_bytes_per_client=sizes.num_bytes(message.trainable) + updated,
+      static_downlink_bytes_per_client=static,
+      compressed_downlink_bytes_per_client=sizes.num_bytes(
+          [x for x, c in pairs if c]
+      ),
   )

@@ -11,7 +11,6 @@ import tensorflow_federated as tff
 from tff_binary.distributors import model_tensors
 from tff_binary.ops import rounding
 from tff_binary.ops import seeds
-from tff_binary.ops import sizes
 from tff_binary.wire import bit_packing
 
 
@@ -124,18 +123,8 @@ def build_packed_broadcast(
       else:
         message.append(tensor)
     message = tff.learning.models.ModelWeights(message, weights.non_trainable)
-    updated, static = model_tensors.measure_non_trainable(
-        tensors, message.non_trainable
-    )
-    pairs = zip(message.trainable, is_compressed)
     return message, collections.OrderedDict(
-        downlink_bytes_per_client=(
-            sizes.num_bytes(message.trainable) + updated
-        ),
-        static_downlink_bytes_per_client=static,
-        compressed_downlink_bytes_per_client=sizes.num_bytes(
-            [m for m, c in pairs if c]
-        ),
+        model_tensors.measure(tensors, message),
         sparsity=tf.cast(num_zeros / max(num_entries, 1), tf.float32),
     ), round_num + 1
 

@@ -8,6 +8,9 @@ from tff_binary.layers.bit_freezing import BitFreezing
 from tff_binary.layers.error_feedback import ErrorFeedback
 from tff_binary.layers.learnable_binarization import LearnableBinarization
 from tff_binary.layers.learnable_ternarization import LearnableTernarization
+from tff_binary.layers.low_precision_activations import quantize_activations
+from tff_binary.layers.low_precision_kernel import LowPrecisionComputation
+from tff_binary.layers.low_precision_kernel import LowPrecisionKernel
 from tff_binary.layers.sparse_activations import sparsify_gradients
 from tff_binary.layers.sparse_kernel import SparseKernel
 from tff_binary.layers.synchronized_copy import SynchronizedCopy

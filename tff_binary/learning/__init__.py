@@ -20,6 +20,8 @@ from tff_binary.learning.masked_model import draw_frozen_weights
 from tff_binary.learning.masked_model import load_masked_model
 from tff_binary.learning.masked_model import save_masked_model
 from tff_binary.learning.method import Method
+from tff_binary.learning.method import quantizing_activations
+from tff_binary.learning.moving_average import build_moving_average_finalizer
 from tff_binary.learning.process import build_learning_process
 from tff_binary.learning.process import model_tensors
 from tff_binary.learning.round_metrics import round_metrics

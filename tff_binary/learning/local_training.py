@@ -51,6 +51,9 @@ class LocalTraining:
       `None`.
     num_steps: The most steps of a client whose data is a dataset of batches;
       such a dataset may be infinite. `None` for no limit.
+    proximal_strength: mu of FedProx (Li et al., MLSys 2020): half of it times
+      the squared distance of all that a client trains from what it starts with
+      is added to the loss which it minimizes. 0 for nothing.
   """
 
   local_epochs: int = 1
@@ -59,8 +62,13 @@ class LocalTraining:
   preprocess_fn: Optional[Callable[[Any], Any]] = None
   augment_fn: Optional[Callable[[Any, tf.Tensor], Any]] = None
   num_steps: Optional[int] = None
+  proximal_strength: float = 0.0
 
   def __post_init__(self):
+    strength = parameters.RUN['proximal_strength'].check(
+        'proximal_strength', self.proximal_strength
+    )
+    object.__setattr__(self, 'proximal_strength', strength)
     for name in ('local_epochs', 'batch_size', 'num_steps'):
       value = getattr(self, name)
       if name == 'local_epochs' or value is not None:
@@ -250,6 +258,7 @@ def build_client_update(
     receive(round_num, weights, client_state, client_seed)
     for layer in layers:
       layer.start(num_steps)
+    start = [v.read_value() for v in local_variables]
     report = collections.OrderedDict()
     if reported_loss == RECEIVED_LOSS:  # Python values.
       report[RECEIVED_LOSS] = received_loss(
@@ -263,6 +272,12 @@ def build_client_update(
       gradients, output = local_gradients(
           batch, weights.trainable, seeds.fold_in(forward_seed, step)
       )
+      if local_training.proximal_strength > 0.0:
+        gradients = [
+            tf.convert_to_tensor(g)
+            + local_training.proximal_strength * (v - v_0)
+            for g, v, v_0 in zip(gradients, local_variables, start)
+        ]
       optimizer_state, updated = optimizer.next(
           optimizer_state,
           tuple(v.read_value() for v in local_variables),

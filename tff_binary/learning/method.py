@@ -15,9 +15,13 @@ from tff_binary import aggregators
 from tff_binary import distributors
 from tff_binary import parameters
 from tff_binary import wire
+from tff_binary.layers import low_precision_activations
+from tff_binary.layers import low_precision_kernel
 from tff_binary.layers import weight_layer
 from tff_binary.learning import finalizers
+from tff_binary.learning import keras_models
 from tff_binary.learning import local_training
+from tff_binary.ops import seeds
 
 BuildDistributor = Callable[
     [distributors.ModelTensors], tff.learning.templates.DistributionProcess
@@ -175,6 +179,40 @@ class Method:
           f' steps of its own, got {server_optimizer!r}.'
       )
 
+  def with_local_bits(self, local_bits: int, seed: int = 0) -> 'Method':
+    """Returns the method whose clients compute with so many bits.
+
+    Activations, errors, kernels and their gradients are rounded, as with LPT.
+    What the optimizer trains, and what is sent, is the method's all the same.
+
+    Args:
+      local_bits: See `build_learning_process`.
+      seed: The seed of the run.
+    """
+    parameters.check(local_bits=local_bits)
+    if local_bits >= _FLOAT32_BITS:
+      return self
+    prepare_model = quantizing_activations(local_bits, seed)
+
+    def build_weight_layer(tensors, index):
+      layer = None
+      if self.build_weight_layer is not None:
+        layer = _call(self.build_weight_layer, tensors=tensors, index=index)
+      return low_precision_kernel.LowPrecisionComputation(
+          layer, local_bits, 'kernel'
+      )
+
+    def prepare_both(model, variables):
+      if self.prepare_model is not None:
+        self.prepare_model(model, variables)
+      prepare_model(model, variables)
+
+    return dataclasses.replace(
+        self,
+        build_weight_layer=build_weight_layer,
+        prepare_model=prepare_both,
+    )
+
   def weight_layers(
       self, tensors: distributors.ModelTensors
   ) -> list[Optional[weight_layer.WeightLayer]]:
@@ -242,6 +280,25 @@ class Method:
     if server_optimizer is not None:
       options['server_optimizer'] = server_optimizer
     return self.build_finalizer(tensors, update_type, **options)
+
+
+def quantizing_activations(bits: int, seed: int) -> PrepareModel:
+  """Returns a `prepare_model` for activations and errors of so many bits.
+
+  Args:
+    bits: See `layers.quantize_activations`.
+    seed: The seed of the run.
+  """
+
+  def prepare_model(model, variables):
+    del variables  # All layers are concerned.
+    low_precision_activations.quantize_activations(
+        keras_models.keras_model_of(model),
+        bits,
+        tf.constant([seed, seeds.ACTIVATION_DRAWS]),
+    )
+
+  return prepare_model
 
 
 def _call(part, *args, **offered):

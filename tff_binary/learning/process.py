@@ -36,6 +36,7 @@ def build_learning_process(
         [ModelAggregator], ModelAggregator
     ] = lambda factory: factory,
     downlink_bits: int = 32,
+    local_bits: int = 32,
     seed: int = 0,
 ) -> Union[
     tff.learning.templates.LearningProcess,
@@ -73,6 +74,10 @@ def build_learning_process(
     downlink_bits: What the compressed kernels take on their way to the clients:
       32, or 2 to 16 for stochastically rounded codes of so many bits, see
       `distributors.KernelQuantizer`.
+    local_bits: What clients compute with: 32, or 2 to 16 for activations,
+      errors, kernels and gradients in block floating point of so many bits, as
+      LPT does, see `layers.quantize_activations`. What is sent stays the
+      method's.
     seed: The seed of all that clients and server draw, the one that the method
       was made with.
 
@@ -89,6 +94,7 @@ def build_learning_process(
       twice, or if the method excludes a choice.
   """
   method.check_choices(downlink_bits, server_optimizer)
+  method = method.with_local_bits(local_bits, seed)
   if local_training is None:
     local_training = local_training_lib.LocalTraining()
   with tf.Graph().as_default() as graph:

@@ -9,13 +9,14 @@ import tensorflow_federated as tff
 
 from tff_binary import algorithms
 from tff_binary import distributors
+from tff_binary import layers
 from tff_binary import learning
 from tff_binary import wire
 
 _SGD = tff.learning.optimizers.build_sgdm(1.0)
 
 # What a method decides by itself.
-_OWN_DOWNLINK = ('fedbif', 'signsgd_majority_vote')
+_OWN_DOWNLINK = ('fedbif', 'lpt', 'signsgd_majority_vote')
 _OWN_SERVER_STEP = ('fedpm', 'regularized_fedpm', 'signsgd_majority_vote')
 
 
@@ -98,6 +99,40 @@ class MethodTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllEqual(
           result.trainable, [[w, w] for w in expected]
       )
+
+  def test_low_precision_computes_with_what_the_parts_train(self):
+    vector = tff.TensorType(np.float32, [2])
+    tensors = distributors.ModelTensors(
+        tff.to_type(tff.learning.models.ModelWeights([vector] * 2, [])),
+        [True, False],
+        [],
+    )
+    seen = []
+
+    def build_weight_layer(index):
+      seen.append(index)
+      return layers.LearnableBinarization()
+
+    model = tf.keras.Sequential([tf.keras.Input([3]), tf.keras.layers.Dense(2)])
+    prepared = []
+    method = learning.Method(
+        build_weight_layer=build_weight_layer,
+        prepare_model=lambda model, variables: prepared.append(variables),
+    )
+    self.assertIs(method.with_local_bits(32), method)
+    for low in (method.with_local_bits(8), learning.Method().with_local_bits(8)):
+      first, second = low.weight_layers(tensors)
+      self.assertIsInstance(first, layers.LowPrecisionComputation)
+      self.assertIsNone(second)
+      self.assertIs(low.codec, learning.Method().codec)
+    self.assertEqual(seen, [0])
+    with self.assertRaisesRegex(ValueError, 'a model from tff_binary'):
+      method.with_local_bits(8).prepare_model(model, [1])
+    self.assertEqual(prepared, [[1]])
+    with self.assertRaisesRegex(
+        ValueError, r'local_bits must be 32 or .*\[2, 16\], got 1'
+    ):
+      method.with_local_bits(1)
 
   def test_refuses_parts_that_do_not_fit(self):
     with self.assertRaisesRegex(ValueError, 'weighting must be one of'):
