@@ -59,9 +59,9 @@ _KERNEL_INITIALIZER = flags.DEFINE_enum(
 _MODEL = flags.DEFINE_string(
     'model',
     None,
-    'Of --task=fmnist and cifar10: conv4, conv6, conv10, fedbat_cnn (fmnist if'
-    ' unset), resnet10, resnet10_wide, resnet18 (cifar10 if unset), resnet34 or'
-    ' vgg11_light.',
+    'Of --task=fmnist and cifar10: conv4, conv6, conv10, convnet, fedbat_cnn'
+    ' (fmnist if unset), resnet10, resnet10_wide, resnet18 (cifar10 if unset),'
+    ' resnet34 or vgg11_light.',
 )
 _AUGMENT = flags.DEFINE_boolean(
     'augment',
@@ -91,11 +91,15 @@ _TASK_OPTIONS = (_MODEL, _AUGMENT, _VERIFY, _LSTM_UNITS, _MIN_CHARACTERS)
 _PARTITION = flags.DEFINE_enum(
     'partition',
     None,
-    ['natural', 'iid', 'dirichlet', 'labels', 'labels_random'],
+    [
+        'natural', 'iid', 'dirichlet', 'dirichlet_balanced', 'labels',
+        'labels_random',
+    ],  # pyformat: disable
     'How examples are spread over clients: as they come, of tasks with natural'
     ' clients (shakespeare), and their default; at random, the default of the'
-    ' others; by label proportions from a Dirichlet distribution; the least'
-    ' used labels for each client in turn; random labels for each client.',
+    ' others; by label proportions from a Dirichlet distribution; the same'
+    ' with clients of equal size; the least used labels for each client in'
+    ' turn; random labels for each client.',
 )
 _PARTITION_SEED = flags.DEFINE_integer(
     'partition_seed', 1234, 'Seed of the partition.', 0, 2**32 - 1
@@ -103,7 +107,8 @@ _PARTITION_SEED = flags.DEFINE_integer(
 _DIRICHLET_BETA = flags.DEFINE_float(
     'dirichlet_beta',
     None,
-    'Concentration, > 0, of --partition=dirichlet; 0.3 if unset.',
+    'Concentration, > 0, of --partition=dirichlet and dirichlet_balanced; 0.3 if'
+    ' unset.',
 )
 _LABELS_PER_CLIENT = flags.DEFINE_integer(
     'labels_per_client',
@@ -163,14 +168,35 @@ _CLIENT_OPTIMIZER = flags.DEFINE_enum(
 _LEARNING_RATE = flags.DEFINE_float(
     'learning_rate', 0.1, "Learning rate, > 0, of the clients' optimizer."
 )
+_PROXIMAL_STRENGTH = _define(
+    'proximal_strength',
+    0.0,
+    'mu of FedProx: half of it times the squared distance from what a client'
+    ' starts with is added to its loss.',
+)
+_SERVER_OPTIMIZER = flags.DEFINE_enum(
+    'server_optimizer',
+    'sgd',
+    list(_OPTIMIZERS),
+    "The server's optimizer; momentum is FedAvgM's with 0.9.",
+)
 _SERVER_LEARNING_RATE = flags.DEFINE_float(
-    'server_learning_rate', 1.0, "Learning rate, > 0, of the server's SGD."
+    'server_learning_rate',
+    1.0,
+    "Learning rate, > 0, of the server's optimizer.",
 )
 _DOWNLINK_BITS = _define(
     'downlink_bits',
     32,
     'Bits of a kernel entry on its way to the clients, below 32 stochastically'
     ' rounded codes; not for methods with a downlink of their own.',
+)
+_LOCAL_BITS = _define(
+    'local_bits',
+    32,
+    'Bits that clients of any algorithm compute with, below 32 in emulated block'
+    ' floating point; what is sent stays the same. For --algorithm=lpt use'
+    ' --bits.',
 )
 _COMPUTE_DTYPE = _define(
     'compute_dtype',
@@ -274,7 +300,7 @@ def _read_partition_options():
   """Returns the chosen partition's options from their flags."""
   options = {}
   for flag, default, partitions in (
-      (_DIRICHLET_BETA, 0.3, ['dirichlet']),
+      (_DIRICHLET_BETA, 0.3, ['dirichlet', 'dirichlet_balanced']),
       (_LABELS_PER_CLIENT, 3, ['labels', 'labels_random']),
   ):
     if _PARTITION.value in partitions:
@@ -330,11 +356,14 @@ def main(argv):
     # pylint: enable=g-import-not-at-top
 
   method = hyperparameters.method()
-  if _SERVER_LEARNING_RATE.value != 1.0 and not method.takes_server_optimizer:
-    raise cli.UsageError(
-        f'--server_learning_rate={_SERVER_LEARNING_RATE.value} is not for'
-        f' --algorithm={_ALGORITHM.value}, whose server takes steps of its own'
-    )
+  if not method.takes_server_optimizer:
+    for flag in (_SERVER_LEARNING_RATE, _SERVER_OPTIMIZER):
+      if flag.value != flag.default:
+        raise cli.UsageError(
+            f'--{flag.name}={flag.value} is not for'
+            f' --algorithm={_ALGORITHM.value}, whose server takes steps of its'
+            ' own'
+        )
   with cli.errors_named_by_flags():
     method.check_choices(_DOWNLINK_BITS.value)
     task = tasks.load(
@@ -380,11 +409,16 @@ def main(argv):
       f'{_TASK.value}_{partition_name}_{num_clients}_{_ALGORITHM.value}'
       f'_seed{_SEED.value}',
   )
-  build_optimizer, options = _OPTIMIZERS[_CLIENT_OPTIMIZER.value]
-  optimizers = tff.learning.optimizers
+
+  def optimizer(name, learning_rate):
+    build, options = _OPTIMIZERS[name]
+    return getattr(tff.learning.optimizers, build)(learning_rate, **options)
+
   server_optimizer = None
   if method.takes_server_optimizer:
-    server_optimizer = optimizers.build_sgdm(_SERVER_LEARNING_RATE.value)
+    server_optimizer = optimizer(
+        _SERVER_OPTIMIZER.value, _SERVER_LEARNING_RATE.value
+    )
   result = training.train(
       task.build_model,
       [(task.train_features[p], task.train_labels[p]) for p in partition],
@@ -396,9 +430,8 @@ def main(argv):
       local_training=learning.LocalTraining(
           local_epochs=_LOCAL_EPOCHS.value,
           batch_size=_BATCH_SIZE.value,
-          optimizer=getattr(optimizers, build_optimizer)(
-              _LEARNING_RATE.value, **options
-          ),
+          optimizer=optimizer(_CLIENT_OPTIMIZER.value, _LEARNING_RATE.value),
+          proximal_strength=_PROXIMAL_STRENGTH.value,
           preprocess_fn=task.preprocess_train,
           augment_fn=task.augment_train,
       ),
@@ -417,6 +450,7 @@ def main(argv):
       may_change=_MAY_CHANGE,
       runtime=runtime,
       downlink_bits=_DOWNLINK_BITS.value,
+      local_bits=_LOCAL_BITS.value,
       server_optimizer=server_optimizer,
   )
   summary = result.summary

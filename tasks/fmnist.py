@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The tff_binary Authors
 # SPDX-License-Identifier: Apache-2.0
-"""The `fmnist` task: Fashion-MNIST with the CNN of the FedBAT paper."""
+"""The `fmnist` task: Fashion-MNIST with the models of `models`."""
 
 import functools
 import gzip

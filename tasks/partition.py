@@ -4,11 +4,14 @@
 
 `iid`, `dirichlet` and `labels` are the partitions IID, Non-IID-1 and Non-IID-2
 of FedBAT's experiments, index for index those of the authors' code for the same
-labels and seed; `labels_random` draws what `labels` assigns in turn. `natural`
+labels and seed; `labels_random` draws what `labels` assigns in turn.
+`dirichlet_balanced` is the partition of LPT's experiments, likewise. `natural`
 takes the clients from whom the data come.
 
 Source: Li et al., "FedBAT: Communication-Efficient Federated Learning via
-Learnable Binarization", ICML 2024, section 5.1 and the authors' code.
+Learnable Binarization", ICML 2024, section 5.1 and the authors' code; Li et
+al., "Low Precision Local Training is Enough for Federated Learning", NeurIPS
+2024, the authors' code.
 
 Every partition is a list of one int64 array of indices for each client; each
 example belongs to exactly one client, or to none if not all natural clients are
@@ -25,6 +28,7 @@ from tasks import checks
 # The smallest client that `dirichlet` accepts, in examples.
 _MIN_EXAMPLES = 10
 _MAX_DRAWS = 1000
+_NUM_BALANCING_STEPS = 1000
 # More classes than these are not shown one by one.
 _MAX_CLASSES_SHOWN = 20
 
@@ -105,6 +109,11 @@ def _draw_dirichlet(labels, num_clients, beta, random):
   return [np.concatenate(part) for part in parts]
 
 
+def _check_beta(beta):
+  if not 0.0 < beta < np.inf:
+    raise ValueError(f'beta must be positive and finite, got {beta!r}')
+
+
 def dirichlet(labels, num_clients, beta, seed):
   """Splits each class by shares drawn from a Dirichlet distribution.
 
@@ -140,8 +149,7 @@ def dirichlet(labels, num_clients, beta, seed):
       1,
       len(labels) // _MIN_EXAMPLES,
   )
-  if not 0.0 < beta < np.inf:
-    raise ValueError(f'beta must be positive and finite, got {beta!r}')
+  _check_beta(beta)
   random = _random(seed)
   for _ in range(_MAX_DRAWS):
     parts = _draw_dirichlet(labels, num_clients, beta, random)
@@ -154,6 +162,59 @@ def dirichlet(labels, num_clients, beta, seed):
       f' {num_clients} clients at least {_MIN_EXAMPLES} of {len(labels)}'
       ' examples; take a larger beta or fewer clients'
   )
+
+
+def dirichlet_balanced(labels, num_clients, beta, seed):
+  """Splits each class by Dirichlet shares, such that all clients are as large.
+
+  The shares are drawn from Dirichlet(beta, ..., beta) class by class. Then, in
+  turn, those of each client are scaled to `n / num_clients` examples and those
+  of each class to sum to 1, 1,000 times (Sinkhorn's algorithm, whose limit is
+  doubly stochastic). Clients end up within a few examples, about the number of
+  classes, of each other; the fewer of these a client has, the smaller beta is.
+
+  Each class is dealt in the order of its examples. Of classes of equal size
+  these are the clients of LPT's code, index for index.
+
+  Source: Li et al., "Low Precision Local Training is Enough for Federated
+  Learning", NeurIPS 2024, the authors' code, data.py.
+
+  Args:
+    labels: An integer array of shape `[n]`.
+    num_clients: The number of clients, in `[1, n]`.
+    beta: The concentration, positive. The paper takes 0.01, 0.04 and 0.16.
+    seed: An int in `[0, 2**32)`. The authors' code takes 4.
+
+  Returns:
+    A list of `num_clients` int64 arrays of indices.
+
+  Raises:
+    ValueError: If an argument is out of its range, or if beta is so small that
+      the shares underflow.
+  """
+  labels = _one_label_each('dirichlet_balanced', labels)
+  checks.check_integer('num_clients', num_clients, 1, len(labels))
+  _check_beta(beta)
+  classes, counts = np.unique(labels, return_counts=True)
+  shares = _random(seed).dirichlet(np.full(num_clients, beta), len(classes))
+  # Exactly 1 for classes of equal size.
+  relative_sizes = (counts / counts.mean())[:, np.newaxis]
+  with np.errstate(invalid='ignore', divide='ignore', over='ignore'):
+    for _ in range(_NUM_BALANCING_STEPS):
+      shares = shares / (relative_sizes * shares).sum(axis=0)
+      shares = shares / shares.sum(axis=1, keepdims=True)
+  if not np.all(np.isfinite(shares)):
+    raise ValueError(
+        f'shares of {num_clients} clients underflow with beta {beta}; take a'
+        ' larger beta or fewer clients'
+    )
+  parts = [[] for _ in range(num_clients)]
+  for label, of_class in zip(classes, shares):
+    examples = np.flatnonzero(labels == label)
+    ends = np.cumsum(of_class)[:-1] * len(examples)
+    for part, piece in zip(parts, np.split(examples, ends.astype(np.int64))):
+      part.append(piece)
+  return [np.concatenate(part) for part in parts]
 
 
 def _check_labels_per_client(classes, num_clients, labels_per_client):
@@ -265,6 +326,7 @@ def labels_random(labels, num_clients, labels_per_client, seed):
 _PARTITIONS = {
     'iid': iid,
     'dirichlet': dirichlet,
+    'dirichlet_balanced': dirichlet_balanced,
     'labels': labels,
     'labels_random': labels_random,
 }
@@ -294,7 +356,8 @@ def split(
     num_clients: The number of clients; of `natural`, None for all.
     natural_clients: `Task.natural_clients`.
     seed: An int in `[0, 2**32)`. FedBAT's experiments take 1234 throughout.
-    dirichlet_beta: The concentration of `dirichlet`; ignored by the others.
+    dirichlet_beta: The concentration of `dirichlet` and `dirichlet_balanced`;
+      ignored by the others.
     labels_per_client: The labels per client of `labels` and `labels_random`;
       ignored by the others.
 
@@ -315,6 +378,7 @@ def split(
   options = {
       'iid': {},
       'dirichlet': {'beta': dirichlet_beta},
+      'dirichlet_balanced': {'beta': dirichlet_beta},
       'labels': {'labels_per_client': labels_per_client},
       'labels_random': {'labels_per_client': labels_per_client},
   }

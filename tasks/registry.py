@@ -108,7 +108,8 @@ def load(
     seed: The seed of the model's initial weights, an int in `[0, 2**32)`. If
       None, they follow `tf.keras.utils.set_random_seed`.
     **options: Options of the task: `model` of `cifar10` and `fmnist`,
-      `augment` and `verify` of `cifar10`, `lstm_units` and `min_characters` of `shakespeare`.
+      `augment` and `verify` of `cifar10`, `lstm_units` and `min_characters` of
+      `shakespeare`.
 
   Returns:
     A `Task`.

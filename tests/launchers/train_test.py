@@ -310,6 +310,11 @@ class TrainTest(parameterized.TestCase):
           r'^--server_learning_rate=0\.5 is not for --algorithm=signsgd_maj',
       ),
       (
+          'server_optimizer',
+          dict(algorithm='fedpm', server_optimizer='adam'),
+          r'^--server_optimizer=adam is not for --algorithm=fedpm',
+      ),
+      (
           'natural_partition',
           dict(partition='natural'),
           r"^--partition \(of data without natural clients\) .*got 'natural'$",
@@ -466,6 +471,22 @@ class CommandLineTest(parameterized.TestCase):
       self.assertEqual(values['kernel_initializer'], 'kaiming')
       self.assertEqual(values['clients_per_round'], values['num_clients'])
       self.assertEqual(values['rounds'], 40)
+
+  def test_flagfile_of_lpt_leaves_the_variants_open(self):
+    folder = pathlib.Path(train.__file__).parent / 'flagfiles' / 'lpt'
+    with flagsaver.flagsaver():
+      flags.FLAGS([
+          'train',
+          f'--flagfile={folder / "fmnist.flags"}',
+          '--algorithm=lpt',
+          '--bits=6',
+          '--dirichlet_beta=0.01',
+      ])
+      hyperparameters = train._read_hyperparameters()
+      options = train._read_partition_options()
+      self.assertEqual(flags.FLAGS.model, 'convnet')
+    self.assertEqual(hyperparameters, algorithms.LPT(bits=6))
+    self.assertEqual(options, {'dirichlet_beta': 0.01})
 
   def test_flagfiles_of_shakespeare_differ_in_their_algorithm(self):
     folder = pathlib.Path(train.__file__).parent / 'flagfiles' / 'shakespeare'

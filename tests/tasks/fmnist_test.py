@@ -103,6 +103,17 @@ class FmnistTest(tf.test.TestCase, parameterized.TestCase):
     logits = task.build_model()(task.preprocess_test(task.test_features))
     self.assertEqual(logits.shape, [_NUM_TEST, task.num_classes])
 
+  def test_takes_the_model_that_is_named(self):
+    self._write()
+    load = lambda model: tasks.load(
+        'fmnist', data_dir=self.folder, train_examples=5, model=model
+    )
+    self.assertEqual(load('convnet').build_model().count_params(), 317_706)
+    with self.assertRaisesRegex(
+        ValueError, "model must be .*convnet, fedbat_cnn.*got 'resnet'"
+    ):
+      load('resnet')
+
   def test_missing_data_dir_is_an_error_and_no_download(self):
     missing = os.path.join(self.folder, 'absent')
     with self.assertRaisesRegex(FileNotFoundError, missing):

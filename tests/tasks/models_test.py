@@ -106,6 +106,45 @@ class FedbatCnnTest(tf.test.TestCase, parameterized.TestCase):
       models.fedbat_cnn(kernel_initializer='zeros')
 
 
+class ConvnetTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters(
+      ((28, 28, 1), 10, 317_706),
+      ((32, 32, 3), 10, 320_010),
+      ((32, 32, 3), 100, 504_420),
+  )
+  def test_has_the_papers_number_of_weights(
+      self, input_shape, num_classes, num_weights
+  ):
+    model = models.convnet(input_shape, num_classes)
+    self.assertEqual(model.count_params(), num_weights)
+    self.assertLen(model.trainable_variables, len(model.variables))
+    self.assertEqual(model.layers[-2].input_shape, (None, 2048))
+
+  def test_normalizes_each_channel_of_each_example(self):
+    model = models.convnet((8, 8, 2), filters=(3,), seed=1)
+    inputs = np.random.RandomState(0).normal(3.0, 2.0, [4, 8, 8, 2])
+    convolution, normalization = model.layers[:2]
+    outputs = convolution(inputs)
+    self.assertAllClose(
+        normalization(outputs),
+        (outputs - tf.reduce_mean(outputs, [1, 2], keepdims=True))
+        / tf.sqrt(
+            tf.math.reduce_variance(outputs, [1, 2], keepdims=True) + 1e-5
+        ),
+        atol=1e-4,
+    )
+
+  def test_pads_images_of_one_channel_by_3(self):
+    model = models.convnet((28, 28, 1), filters=(2,))
+    padding, convolution = model.layers[:2]
+    x = np.zeros([1, 28, 28, 1], np.float32)
+    x[0, 0, 0, 0] = 1.0
+    reached = np.argwhere(convolution(padding(x))[0, ..., 0])
+    self.assertAllEqual(reached.min(axis=0), [1, 1])
+    self.assertAllEqual(reached.max(axis=0), [3, 3])
+
+
 _RESNET10 = models.IMAGE_MODELS['resnet10']
 _RESNET10_WIDE = models.IMAGE_MODELS['resnet10_wide']
 _CONV6 = functools.partial(models.conv, 6, (32, 32, 3))

@@ -105,6 +105,7 @@ class PartitionTest(tf.test.TestCase, parameterized.TestCase):
     for name, function, options in (
         ('iid', partition.iid, []),
         ('dirichlet', partition.dirichlet, [2.0]),
+        ('dirichlet_balanced', partition.dirichlet_balanced, [2.0]),
         ('labels', partition.labels, [4]),
         ('labels_random', partition.labels_random, [4]),
     ):
@@ -227,6 +228,42 @@ class DirichletTest(tf.test.TestCase, parameterized.TestCase):
   def test_too_few_examples_for_any_client(self):
     with self.assertRaisesRegex(ValueError, 'at least 10 examples, got 9'):
       partition.dirichlet(np.zeros(9, int), 1, 0.3, seed=1)
+
+
+class DirichletBalancedTest(tf.test.TestCase, parameterized.TestCase):
+
+  # The same medians with the seeds 1, 2, 3 and 1234.
+  @parameterized.parameters((0.01, 2), (0.04, 3), (0.16, 7))
+  def test_clients_are_as_large_but_differ_in_their_labels(self, beta, median):
+    labels = np.tile(np.arange(10), 6000)
+    parts = partition.dirichlet_balanced(labels, 80, beta, seed=4)
+    # 750 and, since counts are whole, one for each label at most on the way.
+    self.assertAllInRange(_sizes(parts), 740, 760)
+    num_labels = [len(held) for held in _label_sets(labels, parts)]
+    self.assertEqual(np.median(num_labels), median)
+
+  def test_is_doubly_stochastic_by_hand(self):
+    # The shares p of two classes among two clients have the odds ratio of the
+    # drawn ones, which scaling keeps, and equal sums: p / (1 - p) is its root.
+    shares = np.random.RandomState(5).dirichlet([1.0, 1.0], 2)
+    root = np.sqrt(
+        shares[0, 0] * shares[1, 1] / (shares[0, 1] * shares[1, 0])
+    )
+    labels = np.repeat([3, 8], 10_000)
+    parts = partition.dirichlet_balanced(labels, 2, 1.0, seed=5)
+    counts = [np.sum(labels[part] == 3) for part in parts]
+    self.assertAllClose(counts[0], 10_000 * root / (1 + root), atol=2)
+
+  def test_classes_of_other_sizes(self):
+    labels = np.repeat(np.arange(4), [4000, 2000, 1000, 1000])
+    parts = partition.dirichlet_balanced(labels, 10, 0.3, seed=1)
+    self.assertAllInRange(_sizes(parts), 796, 804)
+
+  def test_shares_that_underflow(self):
+    self.enter_context(warnings.catch_warnings())
+    warnings.simplefilter('error')
+    with self.assertRaisesRegex(ValueError, 'underflow with beta 1e-09'):
+      partition.dirichlet_balanced(_CIFAR10_LABELS, 50, 1e-9, seed=1)
 
 
 class LabelsTest(tf.test.TestCase):
