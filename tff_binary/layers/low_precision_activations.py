@@ -19,10 +19,12 @@ _ROUNDED = (
     'AveragePooling1D', 'AveragePooling2D', 'AveragePooling3D', 'Conv1D',
     'Conv1DTranspose', 'Conv2D', 'Conv2DTranspose', 'Conv3D',
     'Conv3DTranspose', 'Dense', 'DepthwiseConv1D', 'DepthwiseConv2D',
-    'EinsumDense', 'Embedding', 'GlobalAveragePooling1D',
+    'Dot', 'EinsumDense', 'Embedding', 'GaussianDropout', 'GaussianNoise',
+    'GlobalAveragePooling1D',
     'GlobalAveragePooling2D', 'GlobalAveragePooling3D', 'GlobalMaxPooling1D',
     'GlobalMaxPooling2D', 'GlobalMaxPooling3D', 'Lambda', 'MaxPooling1D',
     'MaxPooling2D', 'MaxPooling3D', 'SeparableConv1D', 'SeparableConv2D',
+    'UpSampling1D', 'UpSampling2D', 'UpSampling3D',
     *_ACTIVATIONS,
 )  # pyformat: disable
 # The same, unless all that they feed are activations.
@@ -33,11 +35,13 @@ _ROUNDED_AFTER_ACTIVATION = (
 )  # pyformat: disable
 # Layers that move numbers about, leave some out or prepare the input.
 _PASSED = (
-    'Concatenate', 'Cropping1D', 'Cropping2D', 'Cropping3D', 'Dropout',
-    'Flatten', 'InputLayer', 'Masking', 'Normalization', 'Permute',
-    'RepeatVector', 'Rescaling', 'Reshape', 'SpatialDropout1D',
-    'SpatialDropout2D', 'SpatialDropout3D', 'StringLookup', 'IntegerLookup',
-    'ZeroPadding1D', 'ZeroPadding2D', 'ZeroPadding3D',
+    'ActivityRegularization', 'CategoryEncoding', 'CenterCrop', 'Concatenate',
+    'Cropping1D', 'Cropping2D', 'Cropping3D', 'Discretization', 'Dropout',
+    'Flatten', 'Hashing', 'InputLayer', 'IntegerLookup', 'Masking',
+    'Normalization', 'Permute', 'RepeatVector', 'Rescaling', 'Reshape',
+    'Resizing', 'SpatialDropout1D', 'SpatialDropout2D', 'SpatialDropout3D',
+    'StringLookup', 'TextVectorization', 'ZeroPadding1D', 'ZeroPadding2D',
+    'ZeroPadding3D',
 )  # pyformat: disable
 # What Keras makes of operators and TensorFlow functions in functional models.
 _OPERATIONS = {'TFOpLambda': _ROUNDED, 'SlicingOpLambda': _PASSED}

@@ -258,7 +258,7 @@ def build_client_update(
     receive(round_num, weights, client_state, client_seed)
     for layer in layers:
       layer.start(num_steps)
-    start = [v.read_value() for v in local_variables]
+    initial_values = [v.read_value() for v in local_variables]
     report = collections.OrderedDict()
     if reported_loss == RECEIVED_LOSS:  # Python values.
       report[RECEIVED_LOSS] = received_loss(
@@ -276,7 +276,7 @@ def build_client_update(
         gradients = [
             tf.convert_to_tensor(g)
             + local_training.proximal_strength * (v - v_0)
-            for g, v, v_0 in zip(gradients, local_variables, start)
+            for g, v, v_0 in zip(gradients, local_variables, initial_values)
         ]
       optimizer_state, updated = optimizer.next(
           optimizer_state,

@@ -65,13 +65,13 @@ def exponents(x, bits, blocks='tensor'):
   """Returns the exponent e of each block.
 
   Args:
-    x: A float32 tensor.
+    x: A float32 tensor. Axes along which entries share an exponent may be of
+      unknown size.
     bits: b, a Python int in `[2, 16]`.
     blocks: One of `BLOCKS`.
 
   Returns:
-    An int32 tensor in `[bits - 128, 127]`, of the shape `block_shape` but that
-    it is known for a tensor of unknown batch size, too.
+    An int32 tensor of the shape `block_shape`, in `[bits - 128, 127]`.
   """
   kept = _KEPT_AXES[blocks] if x.shape.rank > 1 else 0
   axes = list(range(x.shape.rank - kept))

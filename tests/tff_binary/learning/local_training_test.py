@@ -218,6 +218,25 @@ class FullPrecisionTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(metrics['loss'], [sum(losses), 30.0], rtol=1e-5)
 
 
+class ProximalTermTest(tf.test.TestCase):
+
+  def test_second_step_is_drawn_back_by_the_first(self):
+    # Both begin with the same step, of all examples: the pull of the term is
+    # then the update so far.
+    build = lambda epochs, strength: tiny.EagerClient(
+        local_epochs=epochs, batch_size=12, proximal_strength=strength
+    ).train(tiny.client(12))[0]['trainable']
+    one, free, held = build(1, 3.0), build(2, 0.0), build(2, 3.0)
+    for u_1, u, v in zip(one, free, held):
+      self.assertAllClose(v, u - 0.1 * 3.0 * u_1, atol=1e-6)
+
+  def test_refuses(self):
+    with self.assertRaisesRegex(
+        ValueError, r'proximal_strength must be a number in .*, got -1'
+    ):
+      learning.LocalTraining(proximal_strength=-1)
+
+
 class ReportedLossTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(None, _Binarization)
