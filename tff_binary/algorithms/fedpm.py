@@ -188,7 +188,10 @@ class FedPM(registry.Hyperparameters):
         initial_kernel=initial_kernel,
         weighting=self.weighting,
         build_distributor=(
-            tff_binary.distributors.build_lossless_broadcast
+            functools.partial(
+                tff_binary.distributors.build_codec_broadcast,
+                codec=tff_binary.wire.DistinctValuesCodec(),
+            )
             if self.downlink_code == 'lossless'
             else None
         ),

@@ -7,6 +7,7 @@ from tff_binary.wire.codec import BinaryCodec
 from tff_binary.wire.codec import Codec
 from tff_binary.wire.codec import Float32Codec
 from tff_binary.wire.codec import FORMAT_VERSION
+from tff_binary.wire.distinct_values import DistinctValuesCodec
 from tff_binary.wire.entropy import EntropyCodec
 from tff_binary.wire.qsgd import QSGDCodec
 from tff_binary.wire.quantized import QuantizedCodec

@@ -15,6 +15,7 @@ _LENGTH = 12
 _MAX = float(np.finfo(np.float32).max)
 _CODECS = {
     'binary': wire.BinaryCodec(),
+    'distinct_values': wire.DistinctValuesCodec(),
     'entropy': wire.EntropyCodec(wire.BinaryCodec()),
     'entropy_quantized': wire.EntropyCodec(wire.QuantizedCodec(8)),
     'block': wire.BlockFloatingPointCodec(),
@@ -44,8 +45,8 @@ _CODECS = {
 # What these return changes with the value's scale as it does, bit by bit, as
 # long as no number is subnormal.
 _SCALING = (
-    'binary', 'block', 'block_16_bits', 'entropy', 'entropy_quantized',
-    'float32', 'qsgd', 'qsgd_elias', 'qsgd_max', 'qsgd_max_elias', 'quantized',
+    'binary', 'block', 'block_16_bits', 'distinct_values', 'entropy',
+    'entropy_quantized', 'float32', 'qsgd', 'qsgd_elias', 'qsgd_max', 'qsgd_max_elias', 'quantized',
     'quantized_1_bit', 'quantized_qsgd', 'sign', 'sparse', 'ternary',
 )  # pyformat: disable
 _EXTREMES = {
