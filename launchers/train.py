@@ -107,8 +107,8 @@ _PARTITION_SEED = flags.DEFINE_integer(
 _DIRICHLET_BETA = flags.DEFINE_float(
     'dirichlet_beta',
     None,
-    'Concentration, > 0, of --partition=dirichlet and dirichlet_balanced; 0.3 if'
-    ' unset.',
+    'Concentration, > 0, of --partition=dirichlet and dirichlet_balanced; 0.3'
+    ' if unset.',
 )
 _LABELS_PER_CLIENT = flags.DEFINE_integer(
     'labels_per_client',
@@ -194,9 +194,9 @@ _DOWNLINK_BITS = _define(
 _LOCAL_BITS = _define(
     'local_bits',
     32,
-    'Bits that clients of any algorithm compute with, below 32 in emulated block'
-    ' floating point; what is sent stays the same. For --algorithm=lpt use'
-    ' --bits.',
+    'Bits that clients of any algorithm compute with, below 32 in emulated'
+    ' block floating point; what is sent stays the same. For --algorithm=lpt'
+    ' use --bits.',
 )
 _COMPUTE_DTYPE = _define(
     'compute_dtype',

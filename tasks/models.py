@@ -209,8 +209,8 @@ def resnet(
   11,164,352 kernel weights, ResNet-34 with 100 classes 21,311,168.
 
   FedBAT trains ResNet-10 without biases. With the filters of its Table 4, 32 to
-  256, it has 1,226,080 kernel weights for 10 classes; with those of the authors'
-  code, 64 to 512, 4,897,472.
+  256, it has 1,226,080 kernel weights for 10 classes; with those of the code,
+  64 to 512, 4,897,472.
 
   Source: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016,
   with the shortcuts of option B; the widths of ResNet-18 and ResNet-34 from the

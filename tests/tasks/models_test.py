@@ -196,7 +196,7 @@ class LargeModelsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(heights, {32, 16, 8, 4})
 
   def test_refuses_another_depth(self):
-    with self.assertRaisesRegex(ValueError, 'depth must be 10, 18 or 34, got 50'):
+    with self.assertRaisesRegex(ValueError, 'must be 10, 18 or 34, got 50'):
       models.resnet(50)
 
 
@@ -217,7 +217,7 @@ class ImageModelsTest(tf.test.TestCase, parameterized.TestCase):
       models.image_model('conv5', (28, 28, 1), 10, 'kaiming', 1)
     with self.assertRaisesRegex(ValueError, '4, 6 or 10, got 5'):
       models.conv(5)
-    with self.assertRaisesRegex(ValueError, r'32 pixels .* got .*\(28, 28, 1\)'):
+    with self.assertRaisesRegex(ValueError, r'32 pixels .* \(28, 28, 1\)'):
       models.conv(10)
 
 

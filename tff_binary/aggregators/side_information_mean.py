@@ -122,7 +122,7 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
           'received must have the shapes of the compressed tensors,'
           f' {shapes}, got {received_type}.'
       )
-    names = [spec.name for spec in compressed_specs]
+    codecs = [self._codec.named(spec.name) for spec in compressed_specs]
     float32 = codec_lib.Float32Codec()
 
     @tff.tensorflow.computation(value_type, weight_type)
@@ -132,12 +132,10 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
       seed = seeds.of_values([self._seed, seeds.ENCODING_DRAWS], parts)
       compressed, others = _divide(parts, message_format.is_compressed)
       bits = []
-      for i, (x, name, chances) in enumerate(
-          zip(compressed, names, value['received'])
+      for i, (x, codec, chances) in enumerate(
+          zip(compressed, codecs, value['received'])
       ):
-        payload = self._codec.named(name).encode(
-            x, seeds.fold_in(seed, i), chances
-        )
+        payload = codec.encode(x, seeds.fold_in(seed, i), chances)
         if list(payload) != ['bits']:
           raise ValueError(
               "The codec's payload must be 'bits' alone, got"
@@ -161,7 +159,7 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
     def zero():
       return collections.OrderedDict(
           bits=_no_rows([], tf.uint8),
-          sizes=_no_rows([len(names)], tf.int32),
+          sizes=_no_rows([len(codecs)], tf.int32),
           weights=_no_rows([], weight_dtype),
           others=[tf.zeros(spec.shape, spec.dtype) for spec in other_specs],
           num_clients=tf.constant(0),
@@ -173,12 +171,13 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
     sums_type = zero.type_signature.result
 
     def merge_sums(a, b):
-      return collections.OrderedDict(
-          (name, tf.concat([a[name], b[name]], axis=0))  # pylint: disable=g-long-ternary
-          if name in ('bits', 'sizes', 'weights')
-          else (name, tf.nest.map_structure(tf.add, a[name], b[name]))
-          for name in a
-      )
+      result = collections.OrderedDict()
+      for name in a:
+        if name in ('bits', 'sizes', 'weights'):
+          result[name] = tf.concat([a[name], b[name]], axis=0)
+        else:
+          result[name] = tf.nest.map_structure(tf.add, a[name], b[name])
+      return result
 
     @tff.tensorflow.computation(sums_type, message_type)
     @tf.function
@@ -222,27 +221,34 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
     @tf.function
     def decode(state, sums):
       weights = sums['weights']
-      ends = tf.reshape(tf.cumsum(tf.reshape(sums['sizes'], [-1])), [-1, len(names)])
+      lengths = sums['sizes']
+      ends = tf.reshape(tf.cumsum(tf.reshape(lengths, [-1])), tf.shape(lengths))
+
+      def decode_client(client):
+        return [
+            codec.decode(
+                collections.OrderedDict(bits=sums['bits'][end - length : end]),
+                spec,
+                weights[client],
+                chances,
+                client,
+            )
+            for codec, spec, chances, end, length in zip(
+                codecs,
+                compressed_specs,
+                state[_CHANCES],
+                tf.unstack(ends[client]),
+                tf.unstack(lengths[client]),
+            )
+        ]
 
       def add_client(client, totals):
-        weight = weights[client]
-        result = []
-        for i, (name, spec) in enumerate(zip(names, compressed_specs)):
-          end = ends[client, i]
-          bits = sums['bits'][end - sums['sizes'][client, i] : end]
-          decoded = tf.cond(
-              weight > 0.0,
-              lambda: self._codec.named(name).decode(  # pylint: disable=cell-var-from-loop
-                  collections.OrderedDict(bits=bits),  # pylint: disable=cell-var-from-loop
-                  spec,  # pylint: disable=cell-var-from-loop
-                  weight,
-                  state[_CHANCES][i],  # pylint: disable=cell-var-from-loop
-                  client,
-              ),
-              lambda: tf.zeros(spec.shape, spec.dtype),  # pylint: disable=cell-var-from-loop
-          )
-          result.append(totals[i] + decoded)
-        return client + 1, result
+        totals = tf.cond(
+            weights[client] > 0.0,
+            lambda: [t + x for t, x in zip(totals, decode_client(client))],
+            lambda: totals,
+        )
+        return client + 1, totals
 
       _, totals = tf.while_loop(
           lambda client, _: client < tf.size(weights),

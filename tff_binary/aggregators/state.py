@@ -31,10 +31,10 @@ def replace(
     nonlocal is_found
     if isinstance(node, Mapping):
       is_found = is_found or name in node
-      children = {key: visit(x) for key, x in node.items() if key not in (name,)}
+      children = {key: visit(child) for key, child in node.items()}
       if name in node:
         children[name] = function(node[name])
-      return type(node)((key, children[key]) for key in node)
+      return type(node)(children)
     if isinstance(node, (list, tuple)):
       children = map(visit, node)
       is_named = hasattr(node, '_fields')

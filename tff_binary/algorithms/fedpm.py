@@ -102,8 +102,8 @@ class FedPM(registry.Hyperparameters):
       'packed',
       'how masks are sent: a bit an entry; in as many bits as they have'
       ' entropy; or, with the probabilities that both ends know, as they have'
-      ' cross-entropy under these. Fast where TensorFlow has XLA, as the workers'
-      " of this package have and TFF's own has not",
+      ' cross-entropy under these. Fast where TensorFlow has XLA, which the'
+      " workers of this package have and TFF's own has not",
       choices=('packed', 'entropy', 'cross_entropy'),
       source='packed, entropy: section 4; cross_entropy: ours',
   )

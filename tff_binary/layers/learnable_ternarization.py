@@ -17,8 +17,8 @@ class LearnableTernarization(learnable_binarization.LearnableBinarization):
 
   Like `LearnableBinarization`, with the operator T of `ops.ternarize`, and with
   another step size at the switch: a multiple of the mean magnitude, or the one
-  at which T(m, alpha) takes a given number of bits. A term in the loss makes the
-  client prefer messages of fewer bits.
+  at which T(m, alpha) takes a given number of bits. A term in the loss makes
+  the client prefer messages of fewer bits.
   """
 
   def __init__(

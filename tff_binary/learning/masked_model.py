@@ -139,8 +139,8 @@ def load_masked_model(
   given = [v.shape.as_list() for v in model.variables]
   if given != shapes:  # Python values.
     raise ValueError(
-        f'{path} has a model with variables of the shapes {shapes}, {model.name}'
-        f' has {given}.'
+        f'{path} has a model with variables of the shapes {shapes},'
+        f' {model.name} has {given}.'
     )
   for variable, index, name, size in zip(
       model.variables, header['masked'], header['names'], header['sizes']

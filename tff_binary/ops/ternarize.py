@@ -7,8 +7,8 @@ An update x is sent as one of the three values -alpha, 0 and alpha,
   T(x, alpha) = alpha t,  t = floor(x / alpha + zeta),  zeta uniform in [0, 1),
 
 where |x| <= alpha, and as the nearer end elsewhere. Inside, t is 0 or the sign
-of x, the latter with probability |x| / alpha: T is x in expectation, and has the
-variance alpha |x| - x^2. FedBAT's S, which is -alpha or alpha, has the variance
+of x, the latter with probability |x| / alpha: T is x in expectation, and has
+the variance alpha |x| - x^2. FedBAT's S, which is -alpha or alpha, has the variance
 alpha^2 - x^2, which is never less and does not vanish with x. So alpha may be
 many times the mean magnitude, most entries are 0, and these cost few bits.
 

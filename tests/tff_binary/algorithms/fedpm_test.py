@@ -194,7 +194,7 @@ class FedPMTest(tf.test.TestCase, parameterized.TestCase):
     self.assertLess(lossless, 2 * 4 * 32 / _NUM_ENTRIES + 2.4)
 
   def test_known_probabilities_are_not_rounded(self):
-    with self.assertRaisesRegex(ValueError, 'downlink_bits=4 would round .* 32'):
+    with self.assertRaisesRegex(ValueError, 'bits=4 would round .* 32'):
       _build(mask_code='cross_entropy', downlink_bits=4)
     with self.assertRaisesRegex(ValueError, 'downlink_bits=4 .* of its own'):
       _build(downlink_code='lossless', downlink_bits=4)

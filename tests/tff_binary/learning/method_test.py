@@ -120,7 +120,9 @@ class MethodTest(tf.test.TestCase, parameterized.TestCase):
         prepare_model=lambda model, variables: prepared.append(variables),
     )
     self.assertIs(method.with_local_bits(32), method)
-    for low in (method.with_local_bits(8), learning.Method().with_local_bits(8)):
+    for low in (
+        method.with_local_bits(8), learning.Method().with_local_bits(8)
+    ):  # pyformat: disable
       first, second = low.weight_layers(tensors)
       self.assertIsInstance(first, layers.LowPrecisionComputation)
       self.assertIsNone(second)

@@ -31,7 +31,9 @@ class TernarySignsTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(1.5, -3.0, 1e38, math.inf, -math.inf)
   def test_is_the_nearer_end_outside(self, ratio):
-    self.assertAllEqual(_signs_of_all_draws(ratio), np.full(10_000, np.sign(ratio)))
+    self.assertAllEqual(
+        _signs_of_all_draws(ratio), np.full(10_000, np.sign(ratio))
+    )
 
   def test_dead_zone(self):
     for ratio, mean in ((0.39, 0.0), (-0.4, 0.0), (0.7, 0.5), (-1.0, -1.0)):

@@ -46,8 +46,9 @@ _CODECS = {
 # long as no number is subnormal.
 _SCALING = (
     'binary', 'block', 'block_16_bits', 'distinct_values', 'entropy',
-    'entropy_quantized', 'float32', 'qsgd', 'qsgd_elias', 'qsgd_max', 'qsgd_max_elias', 'quantized',
-    'quantized_1_bit', 'quantized_qsgd', 'sign', 'sparse', 'ternary',
+    'entropy_quantized', 'float32', 'qsgd', 'qsgd_elias', 'qsgd_max',
+    'qsgd_max_elias', 'quantized', 'quantized_1_bit', 'quantized_qsgd', 'sign',
+    'sparse', 'ternary',
 )  # pyformat: disable
 _EXTREMES = {
     'zeros': [0.0, -0.0],

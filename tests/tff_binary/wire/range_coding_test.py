@@ -13,7 +13,7 @@ from tff_binary.wire import range_coding
 
 
 def _bits_of_krichevsky_trofimov(bits):
-  """Returns the bits that the model gives to a sequence, counts never halved."""
+  """Returns the bits of a sequence under the model, counts never halved."""
   ones, result = 0, 0.0
   for n, bit in enumerate(bits):
     count = ones if bit else n - ones
@@ -122,7 +122,9 @@ class RangeCodingTest(tf.test.TestCase, parameterized.TestCase):
     # Through many digits, one digit in 2^16.
     full = 2**16 - 1
     self.assertAllEqual(
-        range_coding._carry(tf.constant([7, full, full, full + 3, full + 1, 9])),
+        range_coding._carry(
+            tf.constant([7, full, full, full + 3, full + 1, 9])
+        ),
         [8, 0, 0, 3, 0, 9],
     )
 
