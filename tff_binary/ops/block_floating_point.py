@@ -17,9 +17,9 @@ quantizer.py. There e is floor(log2(max |x|)): largest entries within the last
 step are cut off, and blocks that have been rounded to -2**(e + 1) are rounded
 again more coarsely.
 
-All functions compute in float32. Numbers near float32's largest one count as
-the largest number of b bits, `max_value`. Steps are not below 2**-126, so that
-subnormal numbers may count as zero.
+All functions compute in float32. Numbers next to float32's largest one, beyond
+`max_value`, may become infinite. Steps are not below 2**-126, so that subnormal
+numbers may count as zero.
 """
 
 import tensorflow as tf
@@ -43,7 +43,7 @@ _EXPONENT_BIAS = 127
 
 
 def max_value(bits):
-  """Returns the largest number that is represented, a Python float."""
+  """Returns the largest number of `bits` bits, a Python float."""
   return (2 ** (bits - 1) - 1) * 2.0 ** (_MAX_EXPONENT - bits + 2)
 
 
@@ -75,10 +75,10 @@ def exponents(x, bits, blocks='tensor'):
   """
   kept = _KEPT_AXES[blocks] if x.shape.rank > 1 else 0
   axes = list(range(x.shape.rank - kept))
-  x = _clipped(x, bits)
-  # The smallest number stands in for no entry at all.
-  highest = tf.maximum(tf.reduce_max(x, axes, keepdims=True), 0.0)
-  lowest = tf.maximum(tf.reduce_max(-x, axes, keepdims=True), 0.0)
+  bound = max_value(bits)
+  # Of no entries at all, or only negative ones, the highest one is 0.
+  highest = tf.clip_by_value(tf.reduce_max(x, axes, keepdims=True), 0.0, bound)
+  lowest = tf.clip_by_value(-tf.reduce_min(x, axes, keepdims=True), 0.0, bound)
   largest = tf.maximum(highest, lowest)
   # The bits of a float32's exponent, which are floor(log2) exactly.
   field = tf.bitwise.right_shift(
@@ -113,9 +113,7 @@ def encode(x, e, bits, noise):
     A float32 tensor of shape `s`, integers in `[-2**(b - 1), 2**(b - 1) - 1]`;
     what is not finite stays so.
   """
-  return rounding.stochastic_round(
-      _clipped(x, bits) / step_sizes(e, bits), noise
-  )
+  return rounding.stochastic_round(x / step_sizes(e, bits), noise)
 
 
 def quantize(x, bits, blocks, seed):
@@ -128,12 +126,14 @@ def quantize(x, bits, blocks, seed):
     seed: An int32 tensor of shape `[2]`.
 
   Returns:
-    A tensor of shape `s` and of `x`'s dtype, `x` in expectation; what is not
-    finite stays so, to be seen. A bfloat16 holds the numbers of 8 bits and less.
+    A tensor of shape `s` and of `x`'s dtype, in expectation `x` to 2**-17 of a
+    step; what is not finite stays so, to be seen. A bfloat16 holds the numbers
+    of 8 bits and less.
   """
   values = tf.saturate_cast(x, tf.float32)
   e = exponents(values, bits, blocks)
-  codes = encode(values, e, bits, seeds.uniform(tf.shape(values), seed))
+  noise = seeds.coarse_uniform(tf.shape(values), seed)
+  codes = encode(values, e, bits, noise)
   return tf.saturate_cast(codes * step_sizes(e, bits), x.dtype)
 
 
@@ -177,13 +177,6 @@ def quantize_both_ways(x, bits, blocks, seed):
     )
 
   return rounded(x)
-
-
-def _clipped(x, bits):
-  bound = max_value(bits)
-  return tf.where(
-      tf.math.is_finite(x), tf.clip_by_value(x, -bound, bound), x
-  )
 
 
 def _power_of_two(e):

@@ -85,6 +85,26 @@ def uniform(shape, seed):
   )
 
 
+def coarse_uniform(shape, seed):
+  """Returns float32 noise of 16 bits, at less than half the cost of `uniform`.
+
+  Args:
+    shape: The shape of the result, an int32 tensor of shape `[rank]`.
+    seed: An int32 tensor of shape `[2]`.
+
+  Returns:
+    A float32 tensor of shape `shape`, uniform over the centres of 2**16 equal
+    parts of `[0, 1)`.
+  """
+  size = tf.reduce_prod(shape)
+  words = tf.random.stateless_uniform(
+      [(size + 1) // 2], seed, None, None, tf.int32, alg=ALGORITHM
+  )
+  halves = tf.reshape(tf.bitcast(words, tf.uint16), [-1])[:size]
+  noise = tf.cast(halves, tf.float32) * 2.0**-16 + 2.0**-17
+  return tf.reshape(noise, shape)
+
+
 @tf.autograph.experimental.do_not_convert
 def normal(shape, seed):
   """Returns float32 noise of `shape` with the standard normal distribution.

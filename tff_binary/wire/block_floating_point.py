@@ -55,7 +55,10 @@ class BlockFloatingPointCodec(codec.Codec):
     self._blocks = blocks
 
   def encode(self, value, seed=None):
-    value = tf.saturate_cast(value, tf.float32)
+    bound = block_floating_point.max_value(self._bits)
+    value = tf.clip_by_value(
+        tf.saturate_cast(value, tf.float32), -bound, bound
+    )
     exponents = block_floating_point.exponents(value, self._bits, self._blocks)
     integers = block_floating_point.encode(
         value, exponents, self._bits, seeds.uniform(value.shape, seed)

@@ -277,5 +277,27 @@ class ShuffleTest(tf.test.TestCase):
     self.assertAllInRange(counts, 1000 - 165, 1000 + 165)
 
 
+class CoarseUniformTest(tf.test.TestCase):
+
+  def test_is_uniform_over_centres(self):
+    noise = seeds.coarse_uniform(tf.constant([251, 401]), _SEED).numpy()
+    self.assertEqual(noise.shape, (251, 401))
+    words = (noise - 2.0**-17) * 2**16
+    self.assertAllEqual(words, np.round(words))
+    self.assertAllInRange(words, 0, 2**16 - 1)
+    # Six deviations of a binomial of 100,651 and 1/64.
+    counts = np.bincount((noise.ravel() * 64).astype(int), minlength=64)
+    self.assertLen(counts, 64)
+    self.assertAllInRange(counts, 1572 - 236, 1573 + 236)
+    # Halves of a word are as independent as words.
+    pairs = noise.ravel()[: noise.size // 2 * 2].reshape(-1, 2)
+    self.assertAllClose(np.corrcoef(pairs.T)[0, 1], 0.0, atol=6 / 224)
+
+  def test_shapes(self):
+    for shape in ([], [0], [1], [3, 0], [5]):
+      noise = seeds.coarse_uniform(tf.constant(shape, tf.int32), _SEED)
+      self.assertEqual(noise.shape, shape)
+
+
 if __name__ == '__main__':
   tf.test.main()
