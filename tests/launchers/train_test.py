@@ -282,7 +282,8 @@ class TrainTest(parameterized.TestCase):
       (
           'flag_of_another_algorithm',
           dict(algorithm='fedavg', rho=3.0),
-          r'^--rho=3\.0 is a flag of fedbat, not of --algorithm=fedavg$',
+          r'^--rho=3\.0 is a flag of fedbat, learned_ternary, not of'
+          r' --algorithm=fedavg$',
       ),
       (
           'flag_of_another_partition',
