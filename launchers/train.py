@@ -242,12 +242,14 @@ def _define_hyperparameters():
   for flag, fields in uses.items():
     field = next(iter(fields.values()))
     constraint = field.metadata['constraint']
-    is_shared = len(fields) > 1
+    differ = any(
+        f.metadata['constraint'] != constraint for f in fields.values()
+    )
     text = '; '.join(
-        f'{name}: {_describe(f, is_shared)}' for name, f in fields.items()
+        f'{name}: {_describe(f, differ)}' for name, f in fields.items()
     )
     # The dataclass checks its values too. It alone does if algorithms share a
-    # flag, whose ranges may differ; of strings the flag has all choices.
+    # flag but not its range; of strings the flag has all choices.
     choices = dict.fromkeys(
         choice
         for f in fields.values()
@@ -259,7 +261,7 @@ def _define_hyperparameters():
         flag,
         None,
         text,
-        None if is_shared and not choices else constraint,
+        None if differ and not choices else constraint,
         constraint.kind,
     )
   return {flag: list(fields) for flag, fields in uses.items()}
