@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The tff_binary Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Learned ternary updates: FedBAT with three values, below 1 bit up. Ours."""
+"""Learned ternary updates: FedBAT with three values. Ours."""
 
 import dataclasses
 import math
@@ -17,7 +17,7 @@ from tff_binary.algorithms import registry
 )
 @dataclasses.dataclass(frozen=True)
 class LearnedTernary(registry.Hyperparameters):
-  """Learned ternary updates: entropy-coded, about half a bit up, 32 down.
+  """Learned ternary updates: about half a bit up if entropy-coded, 32 down.
 
   Not from any paper: FedBAT's training with the three values -alpha, 0 and
   alpha, of which most are 0, see `ops.ternarize`.
@@ -69,6 +69,15 @@ class LearnedTernary(registry.Hyperparameters):
       source='ours, after arXiv 2309.10834',
   )
 
+  update_code: str = registry.hyperparameter(
+      'packed',
+      'how updates are sent: 2 bits an entry, or in as many bits as they have'
+      ' entropy. The latter is fast where TensorFlow has XLA, which the workers'
+      " of this package have and TFF's own has not",
+      choices=('packed', 'entropy'),
+      source='ours',
+  )
+
   def method(self, seed=0):
     del seed  # All draws are the clients'.
 
@@ -85,8 +94,11 @@ class LearnedTernary(registry.Hyperparameters):
           warmup_ratio=self.warmup_ratio,
       )
 
+    codec = tff_binary.wire.TernaryCodec()
+    if self.update_code == 'entropy':
+      codec = tff_binary.wire.EntropyCodec(codec)
     return tff_binary.learning.Method(
-        codec=tff_binary.wire.EntropyCodec(tff_binary.wire.TernaryCodec()),
+        codec=codec,
         build_weight_layer=build_weight_layer,
     )
 
