@@ -13,11 +13,12 @@ images of 32 x 32, or a number of `Dense` kernels, one after the other. Each of
 is built in a process of its own, which has TensorFlow imported, and trains two
 clients of 25 examples together for two rounds in the device worker. Printed are
 the seconds of the build, its initial weights included, and of either round, and
-how build and first round together compare with TFF's. Run it on a machine that
-has nothing else to do, or with `--clock=cpu`.
+build and first round together, in seconds and compared with TFF's. Run it on a
+machine that has nothing else to do, or with `--clock=cpu`.
 """
 
 import argparse
+from concurrent import futures
 import multiprocessing
 import time
 
@@ -102,20 +103,20 @@ def main():
   parser.add_argument('--clock', choices=list(_CLOCKS), default='wall')
   args = parser.parse_args()
   timing.print_machine()
-  rows = []
-  # One process each: what one build has traced would help the next.
-  with multiprocessing.get_context('spawn').Pool(1, maxtasksperchild=1) as pool:
-    for model in args.models:
-      of_tff = None
-      for method in _METHODS:
-        seconds = pool.apply(_seconds, (model, method, args.clock))
-        total = seconds[0] + seconds[1]
-        of_tff = of_tff or total
-        rows.append([f'{model} {method}', *seconds, total / of_tff])
+  for model in args.models:
+    rows = []
+    for method in _METHODS:
+      # One process each: what one build has traced would help the next.
+      with futures.ProcessPoolExecutor(
+          1, multiprocessing.get_context('spawn')
+      ) as pool:
+        seconds = pool.submit(_seconds, model, method, args.clock).result()
+      rows.append([f'{model} {method}', *seconds, seconds[0] + seconds[1]])
+    timing.print_table(
+        [[*row, row[-1] / rows[0][-1]] for row in rows],
+        ['', 'build', 'first round', 'second', 'until trained', 'times TFF'],
+    )
   timing.print_machine()
-  timing.print_table(
-      rows, ['', 'build', 'first round', 'second round', 'times TFF']
-  )
 
 
 if __name__ == '__main__':
