@@ -48,6 +48,16 @@ def _kernel_initializers(name, seed, count):
   return [_kernel_initializer(name, seed) for seed in seeds]
 
 
+def _convolution(filters, kernel_initializer, **options):
+  return tf.keras.layers.Conv2D(
+      filters,
+      3,
+      padding='same',
+      kernel_initializer=kernel_initializer,
+      **options,
+  )
+
+
 def _batch_norm():
   # PyTorch's defaults, under which the papers' results were obtained.
   return tf.keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
@@ -102,15 +112,7 @@ def fedbat_cnn(
   )
   model = tf.keras.Sequential([tf.keras.Input(input_shape)])
   for block, num_filters in enumerate(filters):
-    model.add(
-        tf.keras.layers.Conv2D(
-            num_filters,
-            3,
-            padding='same',
-            use_bias=False,
-            kernel_initializer=initializers[block],
-        )
-    )
+    model.add(_convolution(num_filters, initializers[block], use_bias=False))
     model.add(_batch_norm())
     model.add(tf.keras.layers.ReLU())
     model.add(tf.keras.layers.MaxPool2D())
@@ -169,14 +171,7 @@ def convnet(
   for block, num_filters in enumerate(filters):
     if block == 0 and input_shape[-1] == 1:
       model.add(tf.keras.layers.ZeroPadding2D(2))
-    model.add(
-        tf.keras.layers.Conv2D(
-            num_filters,
-            3,
-            padding='same',
-            kernel_initializer=initializers[block],
-        )
-    )
+    model.add(_convolution(num_filters, initializers[block]))
     model.add(_instance_norm())
     model.add(tf.keras.layers.ReLU())
     model.add(tf.keras.layers.AveragePooling2D())
@@ -317,14 +312,7 @@ def vgg11_light(
     if layer == 'M':
       model.add(tf.keras.layers.MaxPool2D())
       continue
-    model.add(
-        tf.keras.layers.Conv2D(
-            layer,
-            3,
-            padding='same',
-            kernel_initializer=next(initializers),
-        )
-    )
+    model.add(_convolution(layer, next(initializers)))
     model.add(_batch_norm())
     model.add(tf.keras.layers.ReLU())
   model.add(tf.keras.layers.Flatten())
@@ -392,13 +380,7 @@ def conv(
   for filters in _CONV_FILTERS[num_convolutions]:
     for _ in range(2):
       model.add(
-          tf.keras.layers.Conv2D(
-              filters,
-              3,
-              padding='same',
-              activation='relu',
-              kernel_initializer=next(initializers),
-          )
+          _convolution(filters, next(initializers), activation='relu')
       )
     model.add(tf.keras.layers.MaxPool2D())
   model.add(tf.keras.layers.Flatten())

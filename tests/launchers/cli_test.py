@@ -36,7 +36,12 @@ class CliTest(absltest.TestCase):
     folder = self.enter_context(tempfile.TemporaryDirectory())
     self.path = pathlib.Path(folder)
     history = metrics.History()
-    history.append({'round_num': 1, 'uplink_bytes': 1, 'test_loss': 0.5})
+    history.append({
+        'round_num': 1,
+        'uplink_bytes': 1,
+        'downlink_bytes': 1,
+        'test_loss': 0.5,
+    })
     history.write(self.path)
     self.plot = f'plot --output={self.path}/x.png {self.path}'
 

@@ -196,7 +196,9 @@ class LargeModelsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(heights, {32, 16, 8, 4})
 
   def test_refuses_another_depth(self):
-    with self.assertRaisesRegex(ValueError, 'must be 10, 18 or 34, got 50'):
+    with self.assertRaisesRegex(
+        ValueError, 'depth must be 10, 18 or 34, got 50'
+    ):
       models.resnet(50)
 
 

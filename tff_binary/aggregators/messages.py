@@ -144,16 +144,27 @@ class MessageFormat:
       codec: The codec of this message's compressed parts, if not the format's
         own, which must be able to decode what it encodes.
     """
-    compressed = [i for i, part in enumerate(self._parts) if part.is_compressed]
-    part_seeds = [None] * len(parts)
+    return [
+        self._codec_of(part, codec).encode(x, part_seed)
+        for part, x, part_seed in zip(
+            self._parts, parts, self.part_seeds(parts, seed)
+        )
+    ]
+
+  def part_seeds(self, parts, seed):
+    """Returns a seed for each part that is compressed, None for the others.
+
+    Args:
+      parts: See `encode`.
+      seed: See `encode`.
+    """
+    compressed = [i for i, c in enumerate(self.is_compressed) if c]
+    result = [None] * len(parts)
     if compressed:
       seed = seeds.of_values([seed, seeds.ENCODING_DRAWS], parts)
       for i, part_seed in zip(compressed, seeds.fold_in_each(seed, compressed)):
-        part_seeds[i] = part_seed
-    return [
-        self._codec_of(part, codec).encode(x, part_seed)
-        for part, x, part_seed in zip(self._parts, parts, part_seeds)
-    ]
+        result[i] = part_seed
+    return result
 
   def num_off_grid(self, parts):
     """Counts the entries that the codec can't represent.
@@ -185,8 +196,8 @@ class MessageFormat:
         tensors[part.indices[0]] = joined
         continue
       specs = [self._tensor_specs[i] for i in part.indices]
-      sizes = [spec.shape.num_elements() for spec in specs]
-      pieces = tf.split(tf.reshape(joined, [-1]), sizes)
+      lengths = [spec.shape.num_elements() for spec in specs]
+      pieces = tf.split(tf.reshape(joined, [-1]), lengths)
       for i, spec, piece in zip(part.indices, specs, pieces):
         tensors[i] = tf.cast(tf.reshape(piece, spec.shape), spec.dtype)
     return _pack_like(self._value_type, tensors)
@@ -199,6 +210,13 @@ class MessageFormat:
         if part.is_compressed
     ]
     return sizes.num_bytes(payloads), sizes.num_bytes(compressed)
+
+  def measurements(self, counts):
+    """Returns what an aggregation measures, given the sum of all `counts`."""
+    return collections.OrderedDict(
+        counts,
+        num_compressed_params=tf.constant(self.num_compressed_params, tf.int64),
+    )
 
   def _codec_of(self, part, codec=None):
     if part.is_compressed:
@@ -227,10 +245,7 @@ def build_weighted_mean(
     return collections.OrderedDict(
         weighted_sum=[tf.zeros(s.shape, s.dtype) for s in message_format.specs],
         weight=tf.zeros(weight_type.shape, weight_type.dtype.type),
-        num_clients=tf.constant(0),
-        num_non_finite_clients=tf.constant(0),
-        compressed_uplink_bytes=tf.constant(0, tf.int64),
-        uplink_bytes=tf.constant(0, tf.int64),
+        counts=no_counts(),
     )
 
   accumulator_type = zero.type_signature.result
@@ -240,9 +255,10 @@ def build_weighted_mean(
   def accumulate(accumulator, message):
     payloads, weight = message
     payload_bytes, compressed_bytes = message_format.num_bytes(payloads)
-    weight_bytes = sizes.num_bytes(weight)
-    is_finite = tf.math.is_finite(weight)
-    weight = tf.where(is_finite, weight, tf.zeros_like(weight))
+    counts = counts_of(
+        weight, compressed_bytes, payload_bytes + sizes.num_bytes(weight)
+    )
+    weight = usable(weight)
     return collections.OrderedDict(
         weighted_sum=[
             total + part
@@ -252,17 +268,7 @@ def build_weighted_mean(
             )
         ],
         weight=accumulator['weight'] + weight,
-        num_clients=accumulator['num_clients'] + 1,
-        num_non_finite_clients=(
-            accumulator['num_non_finite_clients']
-            + (1 - tf.cast(is_finite, tf.int32))
-        ),
-        compressed_uplink_bytes=(
-            accumulator['compressed_uplink_bytes'] + compressed_bytes
-        ),
-        uplink_bytes=(
-            accumulator['uplink_bytes'] + payload_bytes + weight_bytes
-        ),
+        counts=tf.nest.map_structure(tf.add, accumulator['counts'], counts),
     )
 
   @tff.tensorflow.computation(accumulator_type, accumulator_type)
@@ -271,21 +277,52 @@ def build_weighted_mean(
 
   @tff.tensorflow.computation(accumulator_type)
   def report(accumulator):
-    measurements = collections.OrderedDict(accumulator)
-    weighted_sum = measurements.pop('weighted_sum')
-    weight = measurements.pop('weight')
-    measurements['num_compressed_params'] = tf.constant(
-        message_format.num_compressed_params, tf.int64
-    )
     mean = [
-        tf.math.divide_no_nan(x, tf.cast(weight, x.dtype))
-        for x in weighted_sum
+        tf.math.divide_no_nan(x, tf.cast(accumulator['weight'], x.dtype))
+        for x in accumulator['weighted_sum']
     ]
-    return message_format.split(mean), measurements
+    return message_format.split(mean), message_format.measurements(
+        accumulator['counts']
+    )
 
   return lambda messages: tff.federated_aggregate(
       messages, zero(), accumulate, merge, report
   )
+
+
+def no_counts():
+  """Returns the counts of no clients, to which those of messages are added."""
+  return collections.OrderedDict(
+      num_clients=tf.constant(0),
+      num_non_finite_clients=tf.constant(0),
+      compressed_uplink_bytes=tf.constant(0, tf.int64),
+      uplink_bytes=tf.constant(0, tf.int64),
+  )
+
+
+def counts_of(weight, compressed_bytes, all_bytes):
+  """Returns the counts of one message.
+
+  Args:
+    weight: The weight in it, NaN of a client that is left out.
+    compressed_bytes: The bytes of the compressed parts, an int64 scalar.
+    all_bytes: All bytes, an int64 scalar.
+
+  Returns:
+    An `OrderedDict` like that of `no_counts`.
+  """
+  is_finite = tf.math.is_finite(weight)
+  return collections.OrderedDict(
+      num_clients=tf.constant(1),
+      num_non_finite_clients=1 - tf.cast(is_finite, tf.int32),
+      compressed_uplink_bytes=compressed_bytes,
+      uplink_bytes=all_bytes,
+  )
+
+
+def usable(weight):
+  """Returns the weight to decode a message with, 0 in place of NaN."""
+  return tf.where(tf.math.is_finite(weight), weight, tf.zeros_like(weight))
 
 
 def _tensor_specs(value_type):

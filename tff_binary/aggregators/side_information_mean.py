@@ -11,7 +11,6 @@ import tensorflow_federated as tff
 
 from tff_binary.aggregators import messages
 from tff_binary.aggregators import state as state_lib
-from tff_binary.ops import seeds
 from tff_binary.ops import sizes
 from tff_binary.wire import codec as codec_lib
 from tff_binary.wire import entropy
@@ -129,13 +128,15 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
     @tf.function
     def encode(value, weight):
       parts, weight = message_format.join(value['update'], weight)
-      seed = seeds.of_values([self._seed, seeds.ENCODING_DRAWS], parts)
       compressed, others = _divide(parts, message_format.is_compressed)
+      part_seeds, _ = _divide(
+          message_format.part_seeds(parts, self._seed), message_format.is_compressed
+      )
       bits = []
-      for i, (x, codec, chances) in enumerate(
-          zip(compressed, codecs, value['received'])
+      for codec, x, part_seed, chances in zip(
+          codecs, compressed, part_seeds, value['received']
       ):
-        payload = codec.encode(x, seeds.fold_in(seed, i), chances)
+        payload = codec.encode(x, part_seed, chances)
         if list(payload) != ['bits']:
           raise ValueError(
               "The codec's payload must be 'bits' alone, got"
@@ -143,8 +144,8 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
           )
         bits.append(payload['bits'])
       # A client that has not trained has nothing to say, nor chances.
-      is_used = tf.cast(weight > 0.0, tf.int32)
-      bits = [x[: tf.size(x) * is_used] for x in bits]
+      is_used = tf.not_equal(messages.usable(weight), 0.0)
+      bits = [x[: tf.size(x) * tf.cast(is_used, tf.int32)] for x in bits]
       return collections.OrderedDict(
           bits=tf.concat(bits, axis=0),
           sizes=tf.stack([tf.size(x) for x in bits]),
@@ -162,10 +163,7 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
           sizes=_no_rows([len(codecs)], tf.int32),
           weights=_no_rows([], weight_dtype),
           others=[tf.zeros(spec.shape, spec.dtype) for spec in other_specs],
-          num_clients=tf.constant(0),
-          num_non_finite_clients=tf.constant(0),
-          compressed_uplink_bytes=tf.constant(0, tf.int64),
-          uplink_bytes=tf.constant(0, tf.int64),
+          counts=messages.no_counts(),
       )
 
     sums_type = zero.type_signature.result
@@ -182,9 +180,7 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
     @tff.tensorflow.computation(sums_type, message_type)
     @tf.function
     def accumulate(sums, message):
-      weight = message['weight']
-      is_finite = tf.math.is_finite(weight)
-      weight = tf.where(is_finite, weight, tf.zeros_like(weight))
+      weight = messages.usable(message['weight'])
       bits, lengths = message['bits'], message['sizes']
       return merge_sums(
           sums,
@@ -196,10 +192,11 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
                   float32.decode(x, spec, weight)
                   for x, spec in zip(message['others'], other_specs)
               ],
-              num_clients=tf.constant(1),
-              num_non_finite_clients=1 - tf.cast(is_finite, tf.int32),
-              compressed_uplink_bytes=sizes.num_bytes([bits, lengths]),
-              uplink_bytes=sizes.num_bytes(message),
+              counts=messages.counts_of(
+                  message['weight'],
+                  sizes.num_bytes([bits, lengths]),
+                  sizes.num_bytes(message),
+              ),
           ),
       )
 
@@ -244,7 +241,7 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
 
       def add_client(client, totals):
         totals = tf.cond(
-            weights[client] > 0.0,
+            tf.not_equal(weights[client], 0.0),
             lambda: [t + x for t, x in zip(totals, decode_client(client))],
             lambda: totals,
         )
@@ -264,19 +261,9 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
               for c in message_format.is_compressed
           )
       ]
-      measurements = collections.OrderedDict(
-          (name, sums[name])
-          for name in (
-              'num_clients',
-              'num_non_finite_clients',
-              'compressed_uplink_bytes',
-              'uplink_bytes',
-          )
+      return message_format.split(mean), message_format.measurements(
+          sums['counts']
       )
-      measurements['num_compressed_params'] = tf.constant(
-          message_format.num_compressed_params, tf.int64
-      )
-      return message_format.split(mean), measurements
 
     @tff.federated_computation
     def init_fn():

@@ -140,7 +140,7 @@ class FedPM(registry.Hyperparameters):
     masks, seeds = tff_binary.ops.masks, tff_binary.ops.seeds
 
     def draw_weights(shape, index):
-      return learning.draw_frozen_weights(
+      return masks.frozen_weights_of_run(
           shape, self.frozen_weights, seed, index
       )
 

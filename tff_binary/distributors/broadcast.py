@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Broadcast of the model weights with measured bytes."""
 
+from typing import Optional
+
 import tensorflow_federated as tff
 
 from tff_binary.distributors import model_tensors
@@ -45,6 +47,48 @@ def build_float32_broadcast(
         state,
         tff.federated_broadcast(weights),
         tff.federated_map(measure, weights),
+    )
+
+  return tff.learning.templates.DistributionProcess(init_fn, next_fn)
+
+
+def build_encoded_broadcast(
+    encode: tff.Computation,
+    decode: tff.Computation,
+    initialize: Optional[tff.Computation] = None,
+) -> tff.learning.templates.DistributionProcess:
+  """Sends a message in place of the model weights.
+
+  Args:
+    encode: A `tff.Computation` from the state and the model weights to the new
+      state, the message and the measurements.
+    decode: A `tff.Computation` from the message to what clients get.
+    initialize: A `tff.Computation` without parameters that returns the first
+      state; by default it is 0, the number of the round.
+
+  Returns:
+    A `tff.learning.templates.DistributionProcess`.
+  """
+  _, weights_type = encode.type_signature.parameter
+
+  @tff.federated_computation
+  def init_fn():
+    if initialize is None:
+      return tff.federated_value(0, tff.SERVER)
+    return tff.federated_eval(initialize, tff.SERVER)
+
+  @tff.federated_computation(
+      init_fn.type_signature.result,
+      tff.FederatedType(weights_type, tff.SERVER),
+  )
+  def next_fn(state, weights):
+    new_state, message, measurements = tff.federated_map(
+        encode, (state, weights)
+    )
+    return tff.templates.MeasuredProcessOutput(
+        new_state,
+        tff.federated_map(decode, tff.federated_broadcast(message)),
+        measurements,
     )
 
   return tff.learning.templates.DistributionProcess(init_fn, next_fn)

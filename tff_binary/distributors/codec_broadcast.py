@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Broadcast of kernels by the codecs that clients send with."""
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_federated as tff
 
 from tff_binary import wire
+from tff_binary.distributors import broadcast
 from tff_binary.distributors import model_tensors
 from tff_binary.ops import seeds
 
@@ -31,13 +33,7 @@ def build_codec_broadcast(
   weights_type, is_compressed, _ = tensors
   specs = tff.types.type_to_tf_tensor_specs(weights_type.trainable)
 
-  @tff.federated_computation
-  def init_fn():
-    return tff.federated_value(0, tff.SERVER)
-
-  @tff.tensorflow.computation(
-      init_fn.type_signature.result.member, weights_type
-  )
+  @tff.tensorflow.computation(np.int32, weights_type)
   @tf.function
   def encode(round_num, weights):
     round_seed = seeds.fold_in([seed, seeds.SERVER_DRAWS], round_num)
@@ -48,9 +44,9 @@ def build_codec_broadcast(
         ],
         weights.non_trainable,
     )
-    return message, model_tensors.measure(tensors, message), round_num + 1
+    return round_num + 1, message, model_tensors.measure(tensors, message)
 
-  @tff.tensorflow.computation(encode.type_signature.result[0])
+  @tff.tensorflow.computation(encode.type_signature.result[1])
   @tf.function
   def decode(message):
     return tff.learning.models.ModelWeights(
@@ -61,18 +57,4 @@ def build_codec_broadcast(
         message.non_trainable,
     )
 
-  @tff.federated_computation(
-      init_fn.type_signature.result,
-      tff.FederatedType(weights_type, tff.SERVER),
-  )
-  def next_fn(round_num, weights):
-    message, measurements, next_round = tff.federated_map(
-        encode, (round_num, weights)
-    )
-    return tff.templates.MeasuredProcessOutput(
-        next_round,
-        tff.federated_map(decode, tff.federated_broadcast(message)),
-        measurements,
-    )
-
-  return tff.learning.templates.DistributionProcess(init_fn, next_fn)
+  return broadcast.build_encoded_broadcast(encode, decode)

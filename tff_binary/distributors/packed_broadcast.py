@@ -5,9 +5,11 @@
 import collections
 import dataclasses
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_federated as tff
 
+from tff_binary.distributors import broadcast
 from tff_binary.distributors import model_tensors
 from tff_binary.ops import rounding
 from tff_binary.ops import seeds
@@ -100,13 +102,7 @@ def build_packed_broadcast(
   shapes = [t.shape for t in weights_type.trainable]
   bits = quantizer.bits
 
-  @tff.federated_computation
-  def init_fn():
-    return tff.federated_value(0, tff.SERVER)
-
-  @tff.tensorflow.computation(
-      init_fn.type_signature.result.member, weights_type
-  )
+  @tff.tensorflow.computation(np.int32, weights_type)
   @tf.function
   def pack(round_num, weights):
     message, num_entries = [], 0
@@ -123,14 +119,12 @@ def build_packed_broadcast(
       else:
         message.append(tensor)
     message = tff.learning.models.ModelWeights(message, weights.non_trainable)
-    return message, collections.OrderedDict(
+    return round_num + 1, message, collections.OrderedDict(
         model_tensors.measure(tensors, message),
         sparsity=tf.cast(num_zeros / max(num_entries, 1), tf.float32),
-    ), round_num + 1
+    )
 
-  message_type = pack.type_signature.result[0]
-
-  @tff.tensorflow.computation(message_type)
+  @tff.tensorflow.computation(pack.type_signature.result[1])
   @tf.function
   def unpack(message):
     received = []
@@ -148,18 +142,4 @@ def build_packed_broadcast(
       received.append(part)
     return tff.learning.models.ModelWeights(received, message.non_trainable)
 
-  @tff.federated_computation(
-      init_fn.type_signature.result,
-      tff.FederatedType(weights_type, tff.SERVER),
-  )
-  def next_fn(round_num, weights):
-    message, measurements, next_round = tff.federated_map(
-        pack, (round_num, weights)
-    )
-    return tff.templates.MeasuredProcessOutput(
-        next_round,
-        tff.federated_map(unpack, tff.federated_broadcast(message)),
-        measurements,
-    )
-
-  return tff.learning.templates.DistributionProcess(init_fn, next_fn)
+  return broadcast.build_encoded_broadcast(pack, unpack)

@@ -8,6 +8,7 @@ import dataclasses
 import tensorflow as tf
 import tensorflow_federated as tff
 
+from tff_binary.distributors import broadcast
 from tff_binary.distributors import model_tensors
 from tff_binary.ops import sizes
 from tff_binary.wire import packing
@@ -170,9 +171,7 @@ def build_vote_broadcast(
         compressed_downlink_bytes_per_client=tf.constant(0, tf.int64),
     )
 
-  message_type = pack.type_signature.result[1]
-
-  @tff.tensorflow.computation(message_type)
+  @tff.tensorflow.computation(pack.type_signature.result[1])
   def unpack(message):
     weights, version = message
     return tff.learning.models.ModelWeights(
@@ -183,20 +182,4 @@ def build_vote_broadcast(
         weights.non_trainable,
     )
 
-  @tff.federated_computation
-  def init_fn():
-    return tff.federated_eval(initialize, tff.SERVER)
-
-  @tff.federated_computation(
-      init_fn.type_signature.result,
-      tff.FederatedType(weights_type, tff.SERVER),
-  )
-  def next_fn(state, weights):
-    new_state, message, measurements = tff.federated_map(pack, (state, weights))
-    return tff.templates.MeasuredProcessOutput(
-        new_state,
-        tff.federated_map(unpack, tff.federated_broadcast(message)),
-        measurements,
-    )
-
-  return tff.learning.templates.DistributionProcess(init_fn, next_fn)
+  return broadcast.build_encoded_broadcast(pack, unpack, initialize)

@@ -7,6 +7,7 @@ import collections
 import tensorflow as tf
 
 from tff_binary.layers import weight_layer
+from tff_binary.ops import losses
 from tff_binary.ops import masks
 from tff_binary.ops import seeds
 
@@ -70,7 +71,7 @@ class BernoulliMask(weight_layer.WeightLayer):
   def call(self, kernel, seed):
     scores = self.scores.read_value()
     if self._loss_fn is not None:
-      scores = masks.add_loss(scores, self._loss_fn)
+      scores = losses.add_loss(scores, self._loss_fn)
     noise = seeds.uniform(scores.shape, seed)
     return self._frozen * self._draw_mask(scores, noise)
 

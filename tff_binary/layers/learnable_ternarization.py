@@ -7,7 +7,7 @@ import collections
 import tensorflow as tf
 
 from tff_binary.layers import learnable_binarization
-from tff_binary.ops import masks
+from tff_binary.ops import losses
 from tff_binary.ops import seeds
 from tff_binary.ops import ternarize
 
@@ -69,7 +69,7 @@ class LearnableTernarization(learnable_binarization.LearnableBinarization):
   def quantized(self, seed):
     ratio = self._ratio()
     if self._entropy_weight > 0.0:  # Python values.
-      ratio = masks.add_loss(
+      ratio = losses.add_loss(
           ratio, lambda r: self._entropy_weight * self._entropy(r)
       )
     noise = seeds.uniform(ratio.shape, seed)

@@ -16,7 +16,6 @@ from tff_binary.learning.keras_models import keras_model_fn
 from tff_binary.learning.keras_models import keras_model_of
 from tff_binary.learning.local_training import LocalTraining
 from tff_binary.learning.majority_vote import build_majority_vote_finalizer
-from tff_binary.learning.masked_model import draw_frozen_weights
 from tff_binary.learning.masked_model import load_masked_model
 from tff_binary.learning.masked_model import save_masked_model
 from tff_binary.learning.method import Method

@@ -14,7 +14,6 @@ import tensorflow as tf
 
 from tff_binary.aggregators import messages
 from tff_binary.ops import masks
-from tff_binary.ops import seeds
 from tff_binary.wire import entropy
 from tff_binary.wire import signs
 
@@ -61,7 +60,7 @@ def save_masked_model(
       kinds.append(None)
       parts.append(_to_bytes(variable))
       continue
-    weights = draw_frozen_weights(
+    weights = masks.frozen_weights_of_run(
         variable.shape, frozen_weights, seed, index
     )
     is_kept = tf.not_equal(variable, 0.0)
@@ -149,7 +148,7 @@ def load_masked_model(
     if index is None:
       variable.assign(_from_bytes(part, variable))
       continue
-    weights = draw_frozen_weights(
+    weights = masks.frozen_weights_of_run(
         variable.shape, header['frozen_weights'], header['seed'], index
     )
     payload = collections.OrderedDict(
@@ -158,23 +157,6 @@ def load_masked_model(
     mask = _codec(name).decode(payload, variable)
     variable.assign(tf.where(mask > 0.0, weights, 0.0))
   return model
-
-
-def draw_frozen_weights(shape, distribution, seed, index):
-  """Returns the weights that FedPM masks instead of training them.
-
-  Args:
-    shape: The kernel's shape.
-    distribution: See `ops.masks.frozen_weights`.
-    seed: The seed of the run, an int.
-    index: The kernel's position among the trainable variables, an int.
-
-  Returns:
-    A float32 tensor.
-  """
-  return masks.frozen_weights(
-      shape, distribution, seeds.fold_in([seed, seeds.FROZEN_DRAWS], index)
-  )
 
 
 def _codec(name):

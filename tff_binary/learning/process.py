@@ -206,14 +206,7 @@ def _with_known_chances(process, mean, compressed):
   def next_fn(state, client_data):
     return process.next(tff.federated_map(tell, state), client_data)
 
-  return tff.learning.templates.LearningProcess(
-      process.initialize,
-      next_fn,
-      process.get_model_weights,
-      process.set_model_weights,
-      get_hparams_fn=process.get_hparams,
-      set_hparams_fn=process.set_hparams,
-  )
+  return _changed(process, next_fn=next_fn)
 
 
 def _with_inference_kernels(process, method, tensors):
@@ -229,17 +222,24 @@ def _with_inference_kernels(process, method, tensors):
         tensors, state.global_model_weights, state.client_work
     )
 
+  return _changed(process, get_model_weights=get_model_weights)
+
+
+def _changed(process, next_fn=None, get_model_weights=None):
+  """Returns a process that differs in what is given."""
+  next_fn = next_fn or process.next
+  get_model_weights = get_model_weights or process.get_model_weights
   if isinstance(process, stateful_process.StatefulLearningProcess):
     return stateful_process.StatefulLearningProcess(
         process.initialize,
-        process.next,
+        next_fn,
         process.initialize_client,
         get_model_weights,
         process.set_model_weights,
     )
   return tff.learning.templates.LearningProcess(
       process.initialize,
-      process.next,
+      next_fn,
       get_model_weights,
       process.set_model_weights,
       get_hparams_fn=process.get_hparams,

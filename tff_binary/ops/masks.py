@@ -47,6 +47,23 @@ def frozen_weights(shape, distribution, seed):
   return tf.where(noise < 0.5, -scale, scale)
 
 
+def frozen_weights_of_run(shape, distribution, seed, index):
+  """Returns the frozen weights of one of a model's tensors.
+
+  Args:
+    shape: See `frozen_weights`.
+    distribution: See `frozen_weights`.
+    seed: The seed of the run, an int.
+    index: The tensor's position among the trainable ones, an int.
+
+  Returns:
+    See `frozen_weights`.
+  """
+  return frozen_weights(
+      shape, distribution, seeds.fold_in([seed, seeds.FROZEN_DRAWS], index)
+  )
+
+
 def logit(probability, largest):
   """Returns `log(p / (1 - p))`, cut off at `-largest` and `largest`.
 
@@ -170,27 +187,3 @@ def mean_loss(scores, measure, weight, num_entries):
   """
   values = entropy(scores) if measure == 'entropy' else tf.sigmoid(scores)
   return weight / num_entries * tf.reduce_sum(values)
-
-
-def add_loss(x, loss_fn):
-  """Returns `x`; whatever is made of it has one more term in its loss.
-
-  Args:
-    x: A float tensor.
-    loss_fn: A TensorFlow function from `x` to a scalar.
-
-  Returns:
-    `x`, through which the gradient of `loss_fn(x)` joins any other.
-  """
-
-  @tf.custom_gradient
-  def identity(x):
-    def grad(upstream):
-      with tf.GradientTape() as tape:
-        tape.watch(x)
-        loss = loss_fn(x)
-      return upstream + tape.gradient(loss, x)
-
-    return tf.identity(x), grad
-
-  return identity(x)

@@ -68,9 +68,15 @@ def _read_curve(folder):
   result = run_folder.RunFolder(path).read_result() or {}
   rows = metrics.read_history(path, result.get('rounds', 0))
   monitor = metrics.monitored(rows) if rows else None
+  columns = ('uplink_bytes', 'downlink_bytes')
+  missing = [name for name in columns if rows and name not in rows[0]]
+  if missing:
+    raise run_folder.RunFolderError(
+        f'{folder} has no {" and no ".join(missing)} (in metrics.csv)'
+    )
   sent, received = (
       list(itertools.accumulate(row[name] / 1e6 for row in rows))
-      for name in ('uplink_bytes', 'downlink_bytes')
+      for name in columns
   )
   points = [
       (row['round_num'], uplink, uplink + downlink, row[monitor])

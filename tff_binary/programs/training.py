@@ -15,7 +15,6 @@ from typing import Any, Optional, TextIO, Union
 import tensorflow as tf
 import tensorflow_federated as tff
 
-from tff_binary import aggregators
 from tff_binary import algorithms
 from tff_binary import files
 from tff_binary import learning

@@ -49,8 +49,9 @@ def _theta(state):
 
 
 def _frozen(shape, index, distribution='signed_kaiming'):
-  seed = seeds.fold_in([_SEED, seeds.FROZEN_DRAWS], index)
-  return masks.frozen_weights(shape, distribution, seed).numpy()
+  return masks.frozen_weights_of_run(
+      shape, distribution, _SEED, index
+  ).numpy()
 
 
 class FedPMTest(tf.test.TestCase, parameterized.TestCase):

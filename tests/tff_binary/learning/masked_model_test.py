@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tff_binary import learning
+from tff_binary.ops import masks
 
 _SEED = 5
 
@@ -29,7 +30,7 @@ def _masked_model(share, frozen_weights='signed_kaiming', seed=_SEED):
   random = np.random.RandomState(1)
   for i, variable in enumerate(model.trainable_variables):
     if variable.shape.rank > 1:
-      weights = learning.draw_frozen_weights(
+      weights = masks.frozen_weights_of_run(
           variable.shape, frozen_weights, seed, i
       )
       variable.assign(weights * (random.rand(*variable.shape) < share))

@@ -144,16 +144,6 @@ class LossTest(tf.test.TestCase):
       )
       self.assertAllClose(gradient, 3.0 / 100 * expected, atol=1e-8)
 
-  def test_added_loss_joins_the_gradient_and_nothing_else(self):
-    x = tf.constant([1.0, -2.0])
-    for wrap in (lambda f: f, tf.function):  # Eager, and as a client runs it.
-      function = wrap(
-          lambda x: masks.add_loss(x, lambda x: tf.reduce_sum(x**2))
-      )
-      self.assertAllEqual(function(x), x)
-      upstream = tf.constant([10.0, 20.0])
-      self.assertAllEqual(_gradient(function, x, upstream), upstream + 2 * x)
-
 
 if __name__ == '__main__':
   tf.test.main()

@@ -76,6 +76,18 @@ class CurvesTest(absltest.TestCase):
     ):
       curves.plot_curves({'A': folder}, self.png)
 
+  def test_names_a_folder_without_a_column(self):
+    for name in ('uplink_bytes', 'downlink_bytes'):
+      path = self.path / name
+      path.mkdir()
+      history = metrics.History()
+      history.append({'round_num': 1, name: 1, 'test_loss': 0.5})
+      history.write(path)
+      with self.assertRaisesRegex(
+          run_folder.RunFolderError, f'{path} has no .*link_bytes'
+      ):
+        curves.plot_curves({'A': str(path)}, self.png)
+
   def test_names_a_folder_without_accuracies(self):
     for folder in (str(self.path / 'missing'), self._run('b', [None])):
       with self.assertRaisesRegex(run_folder.RunFolderError, folder):
