@@ -180,5 +180,6 @@ def errors_named_by_flags():
     yield
   except (ValueError, OSError) as e:
     message = str(e).rstrip('.')
-    prefix = '--' if message.split(' ', 1)[0] in flags.FLAGS else ''
+    name = re.match(r'\w*', message)[0]
+    prefix = '--' if name in flags.FLAGS else ''
     raise UsageError(prefix + message) from e

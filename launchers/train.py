@@ -188,8 +188,22 @@ _SERVER_LEARNING_RATE = flags.DEFINE_float(
 _DOWNLINK_BITS = _define(
     'downlink_bits',
     32,
-    'Bits of a kernel entry on its way to the clients, below 32 stochastically'
-    ' rounded codes; not for methods with a downlink of their own.',
+    'Bits of the code of a kernel entry on its way to the clients; 32 for none.'
+    ' Not for methods with a downlink of their own.',
+)
+_DOWNLINK_STEP_SCALE = _define(
+    'downlink_step_scale',
+    0.0,
+    'Step between these codes in root mean squares of a kernel, with rounding to'
+    ' the nearest, 0.5 or so; 0 for codes up to its largest entry, stochastically'
+    ' rounded.',
+)
+_DOWNLINK_CODING = _define(
+    'downlink_coding',
+    'packed',
+    'How codes of up to 8 bits are sent: packed; entropy, in as many bits as they'
+    ' have entropy; or changes, in as many as it takes to get to them from those'
+    ' that the client got when it last took part.',
 )
 _LOCAL_BITS = _define(
     'local_bits',
@@ -367,7 +381,11 @@ def main(argv):
             ' own'
         )
   with cli.errors_named_by_flags():
-    method.check_choices(_DOWNLINK_BITS.value)
+    method.check_choices(
+        _DOWNLINK_BITS.value,
+        _DOWNLINK_STEP_SCALE.value,
+        _DOWNLINK_CODING.value,
+    )
     task = tasks.load(
         _TASK.value,
         data_dir=_DATA_DIR.value,
@@ -452,6 +470,8 @@ def main(argv):
       may_change=_MAY_CHANGE,
       runtime=runtime,
       downlink_bits=_DOWNLINK_BITS.value,
+      downlink_step_scale=_DOWNLINK_STEP_SCALE.value,
+      downlink_coding=_DOWNLINK_CODING.value,
       local_bits=_LOCAL_BITS.value,
       server_optimizer=server_optimizer,
   )

@@ -118,6 +118,10 @@ RUN = {
     'num_steps': Constraint(int, minimum=1),
     'evaluate_every': Constraint(int, minimum=1),
     'downlink_bits': Constraint(int, minimum=2, maximum=16, also=32),
+    'downlink_step_scale': Constraint(float, minimum=0.0, maximum=1e4),
+    'downlink_coding': Constraint(
+        str, choices=('packed', 'entropy', 'changes')
+    ),
     'local_bits': Constraint(int, minimum=2, maximum=16, also=32),
     'proximal_strength': Constraint(float, minimum=0.0, maximum=1e6),
     'compute_dtype': Constraint(str, choices=('float32', 'bfloat16')),

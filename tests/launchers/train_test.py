@@ -360,6 +360,8 @@ class CommandLineTest(parameterized.TestCase):
       ('--round=3', "Unknown command line flag 'round'.*rounds"),
       ('--flagfile=/missing.flags', '/missing.flags'),
       ('--downlink_bits=20', r'it must be 32 or an integer in \[2, 16\]'),
+      ('--downlink_step_scale=-1', r'it must be a number in \[0, 10000\]'),
+      ('--downlink_coding=x', '--downlink_coding=x: .*packed'),
       ('x', "all arguments are flags, got 'x'"),
   )
   def test_answers_by_one_line(self, argument, message):

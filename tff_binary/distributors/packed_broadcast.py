@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The tff_binary Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Broadcast of kernels as packed codes of a few bits."""
+"""Broadcast of kernels as codes of a few bits."""
 
 import collections
 import dataclasses
@@ -14,6 +14,7 @@ from tff_binary.distributors import model_tensors
 from tff_binary.ops import rounding
 from tff_binary.ops import seeds
 from tff_binary.wire import bit_packing
+from tff_binary.wire import range_coding
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,18 +24,24 @@ class KernelQuantizer:
   Every draw is a function of seed, round and tensor. What is derived anew from
   the same weights, by the finalizer for example, is therefore what was sent.
 
-  Source: FedBiF, equations 1, 2, 4 and 5.
+  Source: FedBiF, equations 1, 2, 4 and 5; `step_scale` is ours.
 
   Attributes:
     bits: The bits of a code, in `[2, 16]`.
     seed: The seed of the run.
     has_sign_bit: Whether codes have a sign bit and a magnitude instead of an
       offset, see `ops.rounding.encode_sign_magnitude`.
+    step_scale: 0 for FedBiF's step size, such that the codes reach as far as
+      the largest entry, and stochastic rounding. Else the step size is the root
+      mean square of the kernel's entries times this number, and entries are
+      rounded to the nearest code: the server keeps what that leaves out, so
+      that it is not lost, and an entry that hardly moves keeps its code.
   """
 
   bits: int
   seed: int = 0
   has_sign_bit: bool = False
+  step_scale: float = 0.0
 
   def __post_init__(self):
     if not 2 <= self.bits <= rounding.MAX_BITS:
@@ -55,6 +62,10 @@ class KernelQuantizer:
       An `OrderedDict` of `codes`, int32 of the kernel's shape, and `step_size`,
       a float32 scalar.
     """
+    if self.step_scale > 0.0:
+      step_size = rounding.root_mean_square_step_size(kernel, self.step_scale)
+      codes = rounding.encode_to_nearest(kernel, step_size, self.bits)
+      return collections.OrderedDict(codes=codes, step_size=step_size)
     seed = seeds.fold_in([self.seed, seeds.SERVER_DRAWS], round_num, index)
     noise = seeds.uniform(kernel.shape, seed)
     if self.has_sign_bit:
@@ -79,8 +90,9 @@ def build_packed_broadcast(
     tensors: model_tensors.ModelTensors,
     quantizer: KernelQuantizer,
     dequantize: bool = True,
+    coding: str = 'packed',
 ) -> tff.learning.templates.DistributionProcess:
-  """Sends kernels as packed codes with one float32 step size each.
+  """Sends kernels as codes with one float32 step size each.
 
   All other tensors are sent as they are. The state is the number of the round,
   counted from 0. The measurements are those of `build_float32_broadcast`, taken
@@ -94,6 +106,10 @@ def build_packed_broadcast(
     quantizer: How a kernel is quantized.
     dequantize: Whether clients get kernels, as from any other distributor, or
       the `OrderedDict`s of `KernelQuantizer.quantize`.
+    coding: `'packed'` for codes of `quantizer.bits` bits. `'entropy'` for as
+      many bits as they have entropy, see `wire.range_coding`; up to 8 bits.
+      `'changes'` for codes that are broadcast but not counted, because clients
+      are sent what they need of them, see `KernelChanges`.
 
   Returns:
     A `tff.learning.templates.DistributionProcess`.
@@ -101,11 +117,23 @@ def build_packed_broadcast(
   weights_type, is_compressed, _ = tensors
   shapes = [t.shape for t in weights_type.trainable]
   bits = quantizer.bits
+  is_entropy_coded = coding == 'entropy'  # Python values.
+  counts = range_coding.counts(1, bits) if is_entropy_coded else None
+
+  def pack_codes(codes):
+    if is_entropy_coded:
+      return range_coding.encode(codes, bits, counts)
+    return bit_packing.pack_codes(codes, bits)
+
+  def unpack_codes(packed, num_codes):
+    if is_entropy_coded:
+      return range_coding.decode(packed, num_codes, bits, counts)
+    return bit_packing.unpack_codes(packed, num_codes, bits)
 
   @tff.tensorflow.computation(np.int32, weights_type)
   @tf.function
   def pack(round_num, weights):
-    message, num_entries = [], 0
+    message, counted, num_entries = [], [], 0
     num_zeros = tf.constant(0, tf.int64)
     for i, (tensor, c) in enumerate(zip(weights.trainable, is_compressed)):
       if c:
@@ -114,13 +142,18 @@ def build_packed_broadcast(
         num_zeros += tf.math.count_nonzero(is_zero)
         num_entries += tensor.shape.num_elements()
         codes = tf.reshape(quantized['codes'], [-1])
-        quantized['codes'] = bit_packing.pack_codes(codes, bits)
-        message.append(quantized)
-      else:
-        message.append(tensor)
-    message = tff.learning.models.ModelWeights(message, weights.non_trainable)
+        quantized['codes'] = pack_codes(codes)
+        tensor = quantized
+      message.append(tensor)
+      if c and coding == 'changes':  # Python values.
+        tensor = tensor['step_size']
+      counted.append(tensor)
+    message, counted = (
+        tff.learning.models.ModelWeights(x, weights.non_trainable)
+        for x in (message, counted)
+    )
     return round_num + 1, message, collections.OrderedDict(
-        model_tensors.measure(tensors, message),
+        model_tensors.measure(tensors, counted),
         sparsity=tf.cast(num_zeros / max(num_entries, 1), tf.float32),
     )
 
@@ -131,9 +164,7 @@ def build_packed_broadcast(
     for part, shape, c in zip(message.trainable, shapes, is_compressed):
       if c:
         shape = tf.TensorShape(shape)
-        codes = bit_packing.unpack_codes(
-            part['codes'], shape.num_elements(), bits
-        )
+        codes = unpack_codes(part['codes'], shape.num_elements())
         part = collections.OrderedDict(
             codes=tf.reshape(codes, shape), step_size=part['step_size']
         )

@@ -7,6 +7,7 @@ from typing import Optional
 import tensorflow as tf
 
 from tff_binary.layers import weight_layer
+from tff_binary.layers import wrapped_layer
 from tff_binary.ops import block_floating_point
 from tff_binary.ops import seeds
 
@@ -67,7 +68,7 @@ class LowPrecisionKernel(weight_layer.WeightLayer):
     )
 
 
-class LowPrecisionComputation(weight_layer.WeightLayer):
+class LowPrecisionComputation(wrapped_layer.WrappedLayer):
   """Computes with b bits what another layer trains in full precision.
 
   The model computes with the other layer's kernel rounded to b bits, and the
@@ -85,70 +86,17 @@ class LowPrecisionComputation(weight_layer.WeightLayer):
     """Initializes the layer.
 
     Args:
-      layer: The other layer; None for a kernel that is trained in place.
+      layer: See `WrappedLayer`.
       bits: b, in `[2, 16]`.
       blocks: One of `block_floating_point.BLOCKS`.
       **kwargs: Keyword arguments of `tf.keras.layers.Layer`.
     """
-    super().__init__(dtype='float32', **kwargs)
-    self._layer = _PlainKernel() if layer is None else layer
-    self.needs_num_steps = self._layer.needs_num_steps
+    super().__init__(layer, **kwargs)
     self._format = (bits, blocks)
-
-  def build(self, kernel_shape):
-    self._layer.build(kernel_shape)
-    super().build(kernel_shape)
-
-  def initial_state(self, seed):
-    return self._layer.initial_state(seed)
-
-  def receive(self, kernel, state, round_num, seed):
-    self._layer.receive(kernel, state, round_num, seed)
-
-  def received_bytes(self):
-    return self._layer.received_bytes()
-
-  def state(self):
-    return self._layer.state()
-
-  def start(self, num_steps):
-    self._layer.start(num_steps)
-
-  def advance(self, step):
-    self._layer.advance(step)
 
   def call(self, kernel, seed):
     return block_floating_point.quantize_both_ways(
-        self._layer(kernel, seed),
+        super().call(kernel, seed),
         *self._format,
         seeds.fold_in(seed, _KERNEL_DRAWS),
     )
-
-  def update(self, kernel, seed):
-    return self._layer.update(kernel, seed)
-
-  def measurements(self):
-    return self._layer.measurements()
-
-
-class _PlainKernel(weight_layer.WeightLayer):
-  """Trains a kernel in full precision and sends its update."""
-
-  def __init__(self, **kwargs):
-    super().__init__(dtype='float32', **kwargs)
-
-  def build(self, kernel_shape):
-    self._trained = self.add_weight(
-        'trained', kernel_shape, initializer='zeros'
-    )
-    super().build(kernel_shape)
-
-  def receive(self, kernel, state, round_num, seed):
-    del state, round_num, seed
-    self._trained.assign(kernel)
-
-  def call(self, kernel, seed):
-    return tf.identity(self._trained)
-
-  def update(self, kernel, seed):
-    return self._trained - kernel

@@ -17,10 +17,12 @@ from tff_binary import parameters
 from tff_binary import wire
 from tff_binary.layers import low_precision_activations
 from tff_binary.layers import low_precision_kernel
+from tff_binary.layers import synchronized_kernel
 from tff_binary.layers import weight_layer
 from tff_binary.learning import finalizers
 from tff_binary.learning import keras_models
 from tff_binary.learning import local_training
+from tff_binary.ops import rounding
 from tff_binary.ops import seeds
 
 BuildDistributor = Callable[
@@ -32,6 +34,7 @@ PrepareModel = Callable[
 ]
 
 _FLOAT32_BITS = 32
+_MAX_CODED_BITS = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,19 +145,37 @@ class Method:
   def check_choices(
       self,
       downlink_bits: int = _FLOAT32_BITS,
+      downlink_step_scale: float = 0.0,
+      downlink_coding: str = 'packed',
       server_optimizer: Optional[tff.learning.optimizers.Optimizer] = None,
   ):
     """Refuses what the method decides by itself, or what nobody may choose.
 
     Args:
       downlink_bits: See `build_learning_process`.
+      downlink_step_scale: See `build_learning_process`.
+      downlink_coding: See `build_learning_process`.
       server_optimizer: See `build_learning_process`.
 
     Raises:
       TypeError: If `server_optimizer` is something else.
-      ValueError: If either cannot be chosen.
+      ValueError: If one of them cannot be chosen.
     """
-    parameters.check(downlink_bits=downlink_bits)
+    parameters.check(
+        downlink_bits=downlink_bits,
+        downlink_step_scale=downlink_step_scale,
+        downlink_coding=downlink_coding,
+    )
+    if downlink_coding != 'packed' and downlink_bits > _MAX_CODED_BITS:
+      raise ValueError(
+          f'downlink_coding={downlink_coding!r} needs downlink_bits in [2,'
+          f' {_MAX_CODED_BITS}], got {downlink_bits}.'
+      )
+    if downlink_step_scale > 0.0 and downlink_bits == _FLOAT32_BITS:
+      raise ValueError(
+          f'downlink_step_scale={downlink_step_scale:g} needs downlink_bits in'
+          f' [2, {rounding.MAX_BITS}], got {downlink_bits}.'
+      )
     if downlink_bits < _FLOAT32_BITS and self.knows_chances:
       raise ValueError(
           f'downlink_bits={downlink_bits} would round the chances that both'
@@ -195,11 +216,8 @@ class Method:
     prepare_model = quantizing_activations(local_bits, seed)
 
     def build_weight_layer(tensors, index):
-      layer = None
-      if self.build_weight_layer is not None:
-        layer = _call(self.build_weight_layer, tensors=tensors, index=index)
       return low_precision_kernel.LowPrecisionComputation(
-          layer, local_bits, 'kernel'
+          self._weight_layer(tensors, index), local_bits, 'kernel'
       )
 
     def prepare_both(model, variables):
@@ -213,15 +231,38 @@ class Method:
         prepare_model=prepare_both,
     )
 
+  def with_downlink_changes(
+      self, changes: distributors.KernelChanges
+  ) -> 'Method':
+    """Returns the method whose clients keep kernels, to get their changes.
+
+    Args:
+      changes: What a client is sent.
+    """
+
+    def build_weight_layer(tensors, index):
+      return synchronized_kernel.SynchronizedKernel(
+          self._weight_layer(tensors, index),
+          changes.initial_state,
+          changes.receive,
+      )
+
+    return dataclasses.replace(self, build_weight_layer=build_weight_layer)
+
   def weight_layers(
       self, tensors: distributors.ModelTensors
   ) -> list[Optional[weight_layer.WeightLayer]]:
     """Builds a new layer, or None, for each trainable tensor."""
-    build = self.build_weight_layer
     return [
-        _call(build, tensors=tensors, index=i) if build and c else None
+        self._weight_layer(tensors, i) if c else None
         for i, c in enumerate(tensors.is_compressed)
     ]
+
+  def _weight_layer(self, tensors, index):
+    """Builds the layer of one compressed tensor, or returns None."""
+    if self.build_weight_layer is None:
+      return None
+    return _call(self.build_weight_layer, tensors=tensors, index=index)
 
   def initial_weights(
       self,
@@ -255,18 +296,20 @@ class Method:
   def distributor(
       self,
       tensors: distributors.ModelTensors,
-      downlink_bits: int = _FLOAT32_BITS,
-      seed: int = 0,
+      quantizer: Optional[distributors.KernelQuantizer] = None,
+      coding: str = 'packed',
   ) -> tff.learning.templates.DistributionProcess:
-    """Builds the method's distributor, or the one of so many bits."""
+    """Builds the method's distributor or, with a quantizer, that one's."""
     build = self.build_distributor
-    if build is None:
+    if build is None and quantizer is None:
       build = distributors.build_float32_broadcast
-      if downlink_bits < _FLOAT32_BITS:
-        build = functools.partial(
-            distributors.build_packed_broadcast,
-            quantizer=distributors.KernelQuantizer(downlink_bits, seed),
-        )
+    elif build is None:
+      build = functools.partial(
+          distributors.build_packed_broadcast,
+          quantizer=quantizer,
+          dequantize=coding != 'changes',
+          coding=coding,
+      )
     return build(tensors)
 
   def finalizer(

@@ -36,6 +36,8 @@ def build_learning_process(
         [ModelAggregator], ModelAggregator
     ] = lambda factory: factory,
     downlink_bits: int = 32,
+    downlink_step_scale: float = 0.0,
+    downlink_coding: str = 'packed',
     local_bits: int = 32,
     seed: int = 0,
 ) -> Union[
@@ -72,8 +74,16 @@ def build_learning_process(
       tensors to the factory to use, for example
       `lambda f: tff.aggregators.clipping_factory(1.0, f)`.
     downlink_bits: What the compressed kernels take on their way to the clients:
-      32, or 2 to 16 for stochastically rounded codes of so many bits, see
+      32, or 2 to 16 for codes of so many bits, see
       `distributors.KernelQuantizer`.
+    downlink_step_scale: 0 for stochastically rounded codes up to a kernel's
+      largest entry, or the step between codes as a multiple of its entries'
+      root mean square, with rounding to the nearest.
+    downlink_coding: How these codes are sent, those of up to 8 bits also in
+      other ways than `'packed'`: with `'entropy'` in as many bits as they have
+      entropy; with `'changes'` a client that has taken part before is sent what
+      it needs to get from the codes that it got then to the new ones, see
+      `distributors.KernelChanges`. It keeps them as its state.
     local_bits: What clients compute with: 32, or 2 to 16 for activations,
       errors, kernels and gradients in block floating point of so many bits, as
       LPT does, see `layers.quantize_activations`. What is sent stays the
@@ -82,8 +92,8 @@ def build_learning_process(
       was made with.
 
   Returns:
-    A `tff.learning.templates.LearningProcess` or, if the weight layers keep a
-    state, a `StatefulLearningProcess`.
+    A `tff.learning.templates.LearningProcess` or, if clients keep a state, a
+    `StatefulLearningProcess`.
 
   Raises:
     TypeError: If `model_fn` does not return a `VariableModel`, if the optimizer
@@ -93,8 +103,17 @@ def build_learning_process(
       weight layers or a packed downlink take, if `model_fn` returns one model
       twice, or if the method excludes a choice.
   """
-  method.check_choices(downlink_bits, server_optimizer)
+  method.check_choices(
+      downlink_bits, downlink_step_scale, downlink_coding, server_optimizer
+  )
   method = method.with_local_bits(local_bits, seed)
+  quantizer = None
+  if downlink_bits < _FLOAT32_BITS:
+    quantizer = distributors.KernelQuantizer(
+        downlink_bits, seed, step_scale=downlink_step_scale
+    )
+  if downlink_coding == 'changes':  # Python values.
+    method = method.with_downlink_changes(distributors.KernelChanges(quantizer))
   if local_training is None:
     local_training = local_training_lib.LocalTraining()
   with tf.Graph().as_default() as graph:
@@ -109,7 +128,7 @@ def build_learning_process(
     if (
         method.build_weight_layer
         or method.build_distributor
-        or downlink_bits < _FLOAT32_BITS
+        or quantizer is not None
     ):
       kernels.check_dtypes(
           v
@@ -127,7 +146,7 @@ def build_learning_process(
       )
     return model
 
-  distributor = method.distributor(tensors, downlink_bits, seed)
+  distributor = method.distributor(tensors, quantizer, downlink_coding)
   client_work = local_training_lib.build_client_work(
       prepared_model_fn,
       element_spec,

@@ -60,10 +60,45 @@ def encode(x, step_size, bits, noise):
     zero, and for NaN, it is the code of zero.
   """
   offset = 2 ** (bits - 1)
+  levels = stochastic_round(_levels(x, step_size, offset), noise)
+  return tf.cast(levels, tf.int32) + offset
+
+
+def _levels(x, step_size, offset):
+  """Returns `x` in units of the step size, clamped to `[-offset, offset)`."""
   scaled = tf.math.divide_no_nan(x, step_size)
   scaled = tf.where(tf.math.is_nan(scaled), tf.zeros_like(scaled), scaled)
-  clamped = tf.clip_by_value(scaled, -offset, offset - 1)
-  return tf.cast(stochastic_round(clamped, noise), tf.int32) + offset
+  return tf.clip_by_value(scaled, -offset, offset - 1)
+
+
+def root_mean_square_step_size(x, scale):
+  """Returns a step size in multiples of the root of the mean square entry.
+
+  Args:
+    x: A float tensor of any shape.
+    scale: The multiple, a positive Python float.
+
+  Returns:
+    A scalar of `x`'s dtype, 0 if `x` is empty or zero; NaN if an entry is.
+  """
+  root_of_size = max(x.shape.num_elements(), 1) ** 0.5
+  return tf.minimum(scale / root_of_size * norms.two_norm(x), x.dtype.max)
+
+
+def encode_to_nearest(x, step_size, bits):
+  """Like `encode`, but rounds to the nearest integer, half to even.
+
+  Args:
+    x: See `encode`.
+    step_size: See `encode`. Entries beyond all codes get the outermost one.
+    bits: See `encode`.
+
+  Returns:
+    See `encode`.
+  """
+  offset = 2 ** (bits - 1)
+  levels = tf.round(_levels(x, step_size, offset))
+  return tf.cast(levels, tf.int32) + offset
 
 
 def decode(codes, step_size, bits):

@@ -25,7 +25,7 @@ def _weights():
   )
 
 
-def _broadcast(quantizer, dequantize=True, round_num=0):
+def _broadcast(quantizer, dequantize=True, round_num=0, coding='packed'):
   """Returns what a client gets, the measurements and the type that is sent."""
   weights = _weights()
   tensor_type = lambda x: tff.TensorType(x.dtype, x.shape)
@@ -51,6 +51,7 @@ def _broadcast(quantizer, dequantize=True, round_num=0):
         ),
         quantizer,
         dequantize,
+        coding,
     )
 
   state_type, server_type = process.next.type_signature.parameter
@@ -97,6 +98,32 @@ class PackedBroadcastTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(received.trainable[1], weights.trainable[1])
     self.assertAllEqual(received.non_trainable[0], np.ones([5]))
     self.assertAllEqual(received.non_trainable[1], 7)
+
+  @parameterized.parameters(2, 4, 8)
+  def test_coding_loses_nothing(self, bits):
+    quantizer = distributors.KernelQuantizer(bits, step_scale=0.5)
+    packed, all_bytes, _ = _broadcast(quantizer)
+    coded, fewer_bytes, _ = _broadcast(quantizer, coding='entropy')
+    tf.nest.map_structure(self.assertAllEqual, coded, packed)
+    # The second kernel is zero, which has no entropy.
+    for name in ('', 'compressed_'):
+      name += 'downlink_bytes_per_client'
+      self.assertLess(fewer_bytes[name], all_bytes[name])
+
+  def test_changes_are_counted_by_those_who_get_them(self):
+    quantizer = distributors.KernelQuantizer(4)
+    received, measurements, _ = _broadcast(
+        quantizer, dequantize=False, coding='changes'
+    )
+    expected, _, _ = _broadcast(quantizer, dequantize=False)
+    tf.nest.map_structure(self.assertAllEqual, received, expected)
+    step_sizes = 2 * 4
+    self.assertEqual(
+        measurements['compressed_downlink_bytes_per_client'], step_sizes
+    )
+    self.assertEqual(
+        measurements['downlink_bytes_per_client'], step_sizes + 4 * (5 + 5)
+    )
 
   def test_error_is_below_a_step(self):
     quantizer = distributors.KernelQuantizer(8)

@@ -58,6 +58,20 @@ class MethodTest(tf.test.TestCase, parameterized.TestCase):
     ):
       learning.Method().check_choices(downlink_bits=bits)
 
+  @parameterized.parameters(
+      (dict(downlink_step_scale=-1.0), 'a number in .*, got -1.0'),
+      (dict(downlink_step_scale=0.5), r'0.5 needs downlink_bits in \[2, 16\]'),
+      (dict(downlink_coding='gzip'), 'one of packed, .*, got .gzip.'),
+      (dict(downlink_coding='entropy'), r'downlink_bits in \[2, 8\], got 32'),
+      (
+          dict(downlink_coding='changes', downlink_bits=9),
+          r'downlink_bits in \[2, 8\], got 9',
+      ),
+  )
+  def test_refuses_codings(self, choices, message):
+    with self.assertRaisesRegex(ValueError, message):
+      learning.Method().check_choices(**choices)
+
   def test_parts_are_given_what_they_have_parameters_for(self):
     vector = tff.TensorType(np.float32, [2])
     tensors = distributors.ModelTensors(

@@ -186,6 +186,64 @@ class FrozenLayersTest(tf.test.TestCase):
     )
 
 
+def _wider_model():
+  """Kernels of 360 and 180 entries: codes of few entries have no order."""
+  dense = lambda units, seed: tf.keras.layers.Dense(
+      units, kernel_initializer=tf.keras.initializers.GlorotUniform(seed)
+  )
+  return tf.keras.Sequential([
+      tf.keras.Input((tiny.NUM_FEATURES,)),
+      dense(60, 1),
+      tf.keras.layers.ReLU(),
+      dense(tiny.NUM_CLASSES, 2),
+  ])
+
+
+class DownlinkTest(tf.test.TestCase, parameterized.TestCase):
+
+  # Kernels that are trained in place, by layers, and by layers with a state.
+  @parameterized.parameters('fedavg', 'fedbat', 'ef_signsgd')
+  def test_codings_change_the_bits_alone(self, name):
+    weights, bits = {}, {}
+    for coding in ('packed', 'entropy', 'changes'):
+      process = algorithms.get(name).build(
+          learning.keras_model_fn(_wider_model, tiny.element_spec()),
+          element_spec=tiny.element_spec(),
+          local_training=learning.LocalTraining(batch_size=8),
+          downlink_bits=4,
+          downlink_step_scale=0.5,
+          downlink_coding=coding,
+      )
+      state, bits[coding] = process.initialize(), []
+      has_states = isinstance(process, learning.StatefulLearningProcess)
+      self.assertEqual(has_states, name == 'ef_signsgd' or coding == 'changes')
+      kept = {}
+      # Client 2 misses a round.
+      for ids in ([0, 1, 2], [0, 1], [0, 1, 2]):
+        data = [tiny.client(12, i) for i in ids]
+        if has_states:
+          old = [kept.get(i) or process.initialize_client(i) for i in ids]
+          state, new, metrics = process.next(state, old, data)
+          kept.update(zip(ids, new))
+        else:
+          state, metrics = process.next(state, data)
+        bits[coding].append(
+            learning.round_metrics(metrics)['downlink_bits_per_param']
+        )
+      weights[coding] = process.get_model_weights(state)
+    for coding in ('entropy', 'changes'):
+      tf.nest.map_structure(
+          self.assertAllEqual, weights[coding], weights['packed']
+      )
+    step_sizes = 2 * 32 / 540
+    self.assertAllClose(bits['packed'], [4 + step_sizes] * 3)
+    for before, after in zip(bits['packed'], bits['entropy']):
+      self.assertLess(after, before)
+    self.assertAllClose(bits['changes'][0], bits['entropy'][0])
+    for before, after in zip(bits['entropy'][1:], bits['changes'][1:]):
+      self.assertLess(after, before)
+
+
 class RoundTest(tf.test.TestCase):
 
   def test_server_adds_the_weighted_mean_to_weights_and_statistics(self):

@@ -66,6 +66,36 @@ class EncodeTest(tf.test.TestCase, parameterized.TestCase):
     codes, _ = _quantize(x, 4, tf.zeros([len(x)]))
     self.assertAllEqual(codes, expected)
 
+  @parameterized.parameters(2, 4, 8)
+  def test_nearest_is_within_half_a_step_or_at_the_end(self, bits):
+    x = np.random.RandomState(0).randn(1000).astype(np.float32)
+    step_size = rounding.root_mean_square_step_size(tf.constant(x), 0.5)
+    self.assertAllClose(step_size, 0.5 * np.sqrt(np.mean(x**2)))
+    codes = rounding.encode_to_nearest(x, step_size, bits)
+    decoded = rounding.decode(codes, step_size, bits)
+    reach = [rounding.decode(c, step_size, bits) for c in (0, 2**bits - 1)]
+    expected = np.clip(x, *reach)
+    self.assertAllClose(
+        decoded, expected, rtol=0, atol=0.5 * float(step_size) + 1e-6
+    )
+
+  @parameterized.named_parameters(
+      ('zeros', [0.0, 0.0], [8, 8]),
+      ('nan', [np.nan, 1.0], [8, 8]),
+      ('infinite', [-np.inf, np.inf, 1.0], [0, 15, 8]),
+      ('largest', [3.4e38, -3.4e38], [9, 7]),
+      ('empty', [], []),
+  )
+  def test_nearest_codes_stay_in_range(self, x, expected):
+    x = tf.constant(x, tf.float32)
+    for scale in (1.0, 1e4):
+      step_size = rounding.root_mean_square_step_size(x, scale)
+      codes = rounding.encode_to_nearest(x, step_size, 4)
+      if scale == 1.0:  # Python values.
+        self.assertAllEqual(codes, expected)
+      if np.all(np.isfinite(x)):
+        self.assertAllEqual(np.isfinite(step_size), True)
+
   def test_step_size_of_an_empty_tensor_is_zero(self):
     self.assertAllEqual(rounding.max_norm_step_size(tf.zeros([0, 3]), 4), 0.0)
 

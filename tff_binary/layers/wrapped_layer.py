@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: 2026 The tff_binary Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Weight layers that change what another one gets or gives."""
+
+from typing import Optional
+
+import tensorflow as tf
+
+from tff_binary.layers import weight_layer
+
+
+class PlainKernel(weight_layer.WeightLayer):
+  """Trains a kernel in full precision and sends its update."""
+
+  def __init__(self, **kwargs):
+    super().__init__(dtype='float32', **kwargs)
+
+  def build(self, kernel_shape):
+    self._trained = self.add_weight(
+        'trained', kernel_shape, initializer='zeros'
+    )
+    super().build(kernel_shape)
+
+  def receive(self, kernel, state, round_num, seed):
+    del state, round_num, seed
+    self._trained.assign(kernel)
+
+  def call(self, kernel, seed):
+    del kernel, seed
+    return tf.identity(self._trained)
+
+  def update(self, kernel, seed):
+    del seed
+    return self._trained - kernel
+
+
+class WrappedLayer(weight_layer.WeightLayer):
+  """Does what another layer does, but for what a subclass says.
+
+  Attributes:
+    layer: The other layer.
+  """
+
+  def __init__(
+      self, layer: Optional[weight_layer.WeightLayer] = None, **kwargs
+  ):
+    """Initializes the layer.
+
+    Args:
+      layer: The other layer; None for a kernel that is trained in place.
+      **kwargs: Keyword arguments of `tf.keras.layers.Layer`.
+    """
+    super().__init__(dtype='float32', **kwargs)
+    self.layer = PlainKernel() if layer is None else layer
+    self.needs_num_steps = self.layer.needs_num_steps
+
+  def build(self, kernel_shape):
+    self.layer.build(kernel_shape)
+    super().build(kernel_shape)
+
+  def initial_state(self, seed):
+    return self.layer.initial_state(seed)
+
+  def receive(self, kernel, state, round_num, seed):
+    self.layer.receive(kernel, state, round_num, seed)
+
+  def received_bytes(self):
+    return self.layer.received_bytes()
+
+  def state(self):
+    return self.layer.state()
+
+  def start(self, num_steps):
+    self.layer.start(num_steps)
+
+  def advance(self, step):
+    self.layer.advance(step)
+
+  def call(self, kernel, seed):
+    return self.layer(kernel, seed)
+
+  def update(self, kernel, seed):
+    return self.layer.update(kernel, seed)
+
+  def measurements(self):
+    return self.layer.measurements()
