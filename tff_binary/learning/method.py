@@ -166,12 +166,13 @@ class Method:
         downlink_step_scale=downlink_step_scale,
         downlink_coding=downlink_coding,
     )
-    if downlink_coding != 'packed' and downlink_bits > _MAX_CODED_BITS:
+    is_packed = downlink_coding == 'packed'  # Python values.
+    if not is_packed and downlink_bits > _MAX_CODED_BITS:
       raise ValueError(
           f'downlink_coding={downlink_coding!r} needs downlink_bits in [2,'
           f' {_MAX_CODED_BITS}], got {downlink_bits}.'
       )
-    if downlink_step_scale > 0.0 and downlink_bits == _FLOAT32_BITS:
+    if downlink_step_scale > 0.0 and downlink_bits >= _FLOAT32_BITS:
       raise ValueError(
           f'downlink_step_scale={downlink_step_scale:g} needs downlink_bits in'
           f' [2, {rounding.MAX_BITS}], got {downlink_bits}.'
@@ -304,10 +305,11 @@ class Method:
     if build is None and quantizer is None:
       build = distributors.build_float32_broadcast
     elif build is None:
+      dequantize = coding != 'changes'  # Python values.
       build = functools.partial(
           distributors.build_packed_broadcast,
           quantizer=quantizer,
-          dequantize=coding != 'changes',
+          dequantize=dequantize,
           coding=coding,
       )
     return build(tensors)
