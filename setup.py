@@ -35,6 +35,7 @@ _EXTRAS = {
         'grpcio',  # The channel to the worker process.
         'portpicker',  # A free port for the worker process.
         'scikit-learn',  # The digits that it carries: the default task.
+        'scipy',  # Reads the MATLAB files of SVHN.
         'setuptools<80',  # TensorBoard 2.14 imports pkg_resources.
         'tensorflow==2.14.*',  # The one that TFF 0.87 is compiled for.
         # Its pin of jax no longer resolves: see overrides.txt.

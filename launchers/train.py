@@ -25,7 +25,10 @@ from tff_binary import parameters
 flags.adopt_module_key_flags(runtime_flags)
 
 _TASK = flags.DEFINE_string(
-    'task', 'fmnist', 'Data and model: cifar10, digits, fmnist, shakespeare.'
+    'task',
+    'fmnist',
+    'Data and model: cifar10, cifar100, cinic10, digits, fmnist, shakespeare,'
+    ' svhn.',
 )
 _ALGORITHM = flags.DEFINE_enum(
     'algorithm',
@@ -59,19 +62,33 @@ _KERNEL_INITIALIZER = flags.DEFINE_enum(
 _MODEL = flags.DEFINE_string(
     'model',
     None,
-    'Of --task=fmnist and cifar10: conv4, conv6, conv10, convnet, fedbat_cnn'
-    ' (fmnist if unset), resnet10, resnet10_wide, resnet18 (cifar10 if unset),'
+    'Of --task=cifar10, cifar100, cinic10, fmnist and svhn: conv4, conv6,'
+    ' conv10, convnet (cinic10 if unset), fedbat_cnn (fmnist and svhn if unset),'
+    ' resnet10 (cifar100 if unset), resnet10_wide, resnet18 (cifar10 if unset),'
     ' resnet34 or vgg11_light.',
 )
 _AUGMENT = flags.DEFINE_boolean(
     'augment',
     None,
-    'Of --task=cifar10: clients train on randomly shifted and flipped images.',
+    'Of --task=cifar10, cifar100 and cinic10: clients train on randomly shifted'
+    ' and flipped images.',
 )
 _VERIFY = flags.DEFINE_boolean(
     'verify',
     None,
-    'Of --task=cifar10: --noverify reads other files than the official ones.',
+    'Of --task=cifar10, cifar100, cinic10 and svhn: --noverify reads other files'
+    ' than the official ones.',
+)
+_NORMALIZATION = flags.DEFINE_string(
+    'normalization',
+    None,
+    'Of the tasks that have --model: the data set whose mean and deviation'
+    " standardize pixels, cifar10, imagenet or mnist; the task's own if unset.",
+)
+_LABEL_MODE = flags.DEFINE_string(
+    'label_mode',
+    None,
+    'Of --task=cifar100: fine, 100 classes, or coarse, 20; fine if unset.',
 )
 
 _LSTM_UNITS = flags.DEFINE_integer(
@@ -86,7 +103,15 @@ _MIN_CHARACTERS = flags.DEFINE_integer(
     'Of --task=shakespeare: leaves out roles that say less; 0 if unset.',
     0,
 )
-_TASK_OPTIONS = (_MODEL, _AUGMENT, _VERIFY, _LSTM_UNITS, _MIN_CHARACTERS)
+_TASK_OPTIONS = (
+    _MODEL,
+    _AUGMENT,
+    _VERIFY,
+    _NORMALIZATION,
+    _LABEL_MODE,
+    _LSTM_UNITS,
+    _MIN_CHARACTERS,
+)
 
 _PARTITION = flags.DEFINE_enum(
     'partition',

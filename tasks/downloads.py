@@ -1,13 +1,16 @@
 # SPDX-FileCopyrightText: 2026 The tff_binary Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Downloads into a cache, whole and checked or not at all."""
+"""Official files: found in a folder or downloaded, whole and checked."""
 
+import hashlib
 import http.client
 import os
 import tempfile
 import urllib.request
 
 _TIMEOUT_SECONDS = 30
+# By the number of hexadecimal digits.
+_CHECKSUMS = {32: ('MD5', hashlib.md5), 64: ('SHA-256', hashlib.sha256)}
 
 
 def cache_folder(cache_dir, name):
@@ -29,7 +32,83 @@ def cache_folder(cache_dir, name):
   return folder
 
 
-def download(urls, path, check, data_set, advice):
+def data_folders(data_dir, name):
+  """Returns the folders in which a data set's files may lie.
+
+  Args:
+    data_dir: The folder that the user names.
+    name: The name of a folder of the files in it.
+
+  Returns:
+    The paths of that folder, which need not exist, and of `data_dir`.
+
+  Raises:
+    FileNotFoundError: If `data_dir` is no folder.
+  """
+  data_dir = os.path.expanduser(data_dir)
+  if not os.path.isdir(data_dir):
+    raise FileNotFoundError(f'data_dir {data_dir} is not an existing folder')
+  return os.path.join(data_dir, name), data_dir
+
+
+def find(folders, *names):
+  """Returns the first path of a file of one of these names; None if none."""
+  for folder in folders:
+    for name in names:
+      path = os.path.join(folder, name)
+      if os.path.isfile(path):
+        return path
+  return None
+
+
+def read(path):
+  """Returns a file's bytes."""
+  with open(path, 'rb') as file:
+    return file.read()
+
+
+def check_official(data, name, digest, origin, remedy=''):
+  """Raises a `ValueError` unless the bytes are those of an official file.
+
+  Args:
+    data: The contents of a file.
+    name: The name of the official file.
+    digest: Its checksum in hexadecimal digits: SHA-256, or MD5 where no other
+      is published, told apart by their lengths.
+    origin: Where `data` comes from, for the message.
+    remedy: What the message ends with.
+
+  Raises:
+    ValueError: If the checksum is another one.
+  """
+  kind, algorithm = _CHECKSUMS[len(digest)]
+  found = algorithm(data).hexdigest()
+  if found != digest:
+    raise ValueError(
+        f'{origin} is not the official {name}: the {kind} of its contents is'
+        f' {found}, must be {digest}{remedy}'
+    )
+
+
+def check_labels(labels, num_classes, name):
+  """Raises a `ValueError` unless the labels of a file are classes."""
+  if labels.size and not (0 <= labels.min() and labels.max() < num_classes):
+    raise ValueError(
+        f'the labels of {name} must be in [0, {num_classes}), got'
+        f' {labels.min()} to {labels.max()}'
+    )
+
+
+def advice(names, home_page, folder):
+  """Says what a user without network access does, for `download`."""
+  files, pronoun = ', '.join(names), 'it' if len(names) == 1 else 'them'
+  return (
+      f'fetch {files} from {home_page} elsewhere and put {pronoun} into'
+      f' {folder}, or into any folder given as data_dir'
+  )
+
+
+def download(urls, path, check, data_set, remedy):
   """Downloads a file from the first address that delivers it.
 
   Args:
@@ -38,7 +117,7 @@ def download(urls, path, check, data_set, advice):
     check: A function of the file's bytes and its address that raises a
       `ValueError` if they are not the expected ones.
     data_set: The name of the data set, for the message.
-    advice: What a user without network access does, for the message.
+    remedy: What a user without network access does, see `advice`.
 
   Raises:
     ConnectionError: If no address delivers the file.
@@ -56,7 +135,7 @@ def download(urls, path, check, data_set, advice):
   else:
     raise ConnectionError(
         f'cannot download {data_set} ({"; ".join(failures)}). Without network'
-        f' access, {advice}'
+        f' access, {remedy}'
     )
   with tempfile.TemporaryDirectory(dir=os.path.dirname(path)) as folder:
     partial = os.path.join(folder, os.path.basename(path))

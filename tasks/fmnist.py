@@ -2,17 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The `fmnist` task: Fashion-MNIST with the models of `models`."""
 
-import functools
 import gzip
-import hashlib
 import os
 import zlib
 
 import numpy as np
-import tensorflow as tf
 
 from tasks import downloads
-from tasks import models
+from tasks import images
 from tasks import registry
 
 _FOLDER = 'fashion-mnist'
@@ -60,12 +57,7 @@ def _official_contents(data, name, origin):
       data = gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
       raise ValueError(f'{origin} is a damaged gzip file: {error}') from error
-  digest = hashlib.sha256(data).hexdigest()
-  if digest != _SHA256[name]:
-    raise ValueError(
-        f'{origin} is not the official {name}: the SHA-256 of its contents is'
-        f' {digest}, must be {_SHA256[name]}'
-    )
+  downloads.check_official(data, name, _SHA256[name], origin)
   return data
 
 
@@ -78,12 +70,7 @@ def _parse_idx(data):
 
 def _find(name, folders):
   """Returns the first path of file `name`, gzip or inflated; None if none."""
-  for folder in folders:
-    for suffix in ('.gz', ''):
-      path = os.path.join(folder, name + suffix)
-      if os.path.isfile(path):
-        return path
-  return None
+  return downloads.find(folders, f'{name}.gz', name)
 
 
 def _find_all(data_dir):
@@ -98,10 +85,7 @@ def _find_all(data_dir):
   Raises:
     FileNotFoundError: If the folder or one of the files is missing.
   """
-  data_dir = os.path.expanduser(data_dir)
-  if not os.path.isdir(data_dir):
-    raise FileNotFoundError(f'data_dir {data_dir} is not an existing folder')
-  folders = (os.path.join(data_dir, _FOLDER), data_dir)
+  folders = downloads.data_folders(data_dir, _FOLDER)
   paths = {name: _find(name, folders) for name in _SHA256}
   missing = [name for name, path in paths.items() if path is None]
   if missing:
@@ -114,15 +98,13 @@ def _find_all(data_dir):
 
 def _download(name, folder):
   """Downloads one official file into `folder` as gzip; returns its path."""
-  files = ', '.join(f'{name}.gz' for name in _SHA256)
   path = os.path.join(folder, f'{name}.gz')
   downloads.download(
       [f'{mirror}{name}.gz' for mirror in _MIRRORS],
       path,
       lambda data, url: _official_contents(data, name, url),
       'Fashion-MNIST',
-      f'fetch {files} from {_HOME_PAGE} elsewhere and put them into {folder},'
-      ' or into any folder given as data_dir',
+      downloads.advice([f'{n}.gz' for n in _SHA256], _HOME_PAGE, folder),
   )
   return path
 
@@ -167,18 +149,20 @@ def load_arrays(data_dir=None, cache_dir=None):
   paths = _cached(cache_dir) if data_dir is None else _find_all(data_dir)
   arrays = []
   for name, path in paths.items():
-    with open(path, 'rb') as file:
-      arrays.append(_parse_idx(_official_contents(file.read(), name, path)))
+    data = _official_contents(downloads.read(path), name, path)
+    arrays.append(_parse_idx(data))
   return tuple(arrays)
-
-
-def _normalize(features, mean, stddev):
-  return (tf.cast(features, tf.float32) / 255.0 - mean) / stddev
 
 
 @registry.register('fmnist')
 def load(
-    *, data_dir, cache_dir, kernel_initializer, seed, model='fedbat_cnn'
+    *,
+    data_dir,
+    cache_dir,
+    kernel_initializer,
+    seed,
+    model='fedbat_cnn',
+    normalization=None,
 ):
   """Loads Fashion-MNIST: 60,000 examples to train, 10,000 to test.
 
@@ -191,6 +175,7 @@ def load(
     kernel_initializer: See `registry.load`.
     seed: See `registry.load`.
     model: One of `models.IMAGE_MODELS`.
+    normalization: See `images.build_task`.
 
   Returns:
     A `registry.Task`.
@@ -198,18 +183,19 @@ def load(
   train_images, train_labels, test_images, test_labels = load_arrays(
       data_dir, cache_dir
   )
-  return registry.Task(
-      name='fmnist',
-      train_features=train_images[..., np.newaxis],
-      train_labels=train_labels.astype(np.int32),
-      test_features=test_images[..., np.newaxis],
-      test_labels=test_labels.astype(np.int32),
-      num_classes=10,
-      build_model=models.image_model(
-          model, (28, 28, 1), 10, kernel_initializer, seed
+  return images.build_task(
+      'fmnist',
+      (
+          train_images[..., np.newaxis],
+          train_labels.astype(np.int32),
+          test_images[..., np.newaxis],
+          test_labels.astype(np.int32),
       ),
-      preprocess_train=functools.partial(
-          _normalize, mean=0.2860, stddev=0.3530
-      ),
-      preprocess_test=functools.partial(_normalize, mean=0.2868, stddev=0.3524),
+      10,
+      model=model,
+      kernel_initializer=kernel_initializer,
+      seed=seed,
+      train_pixels=images.Pixels(0.2860, 0.3530),
+      test_pixels=images.Pixels(0.2868, 0.3524),
+      normalization=normalization,
   )

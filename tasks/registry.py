@@ -107,9 +107,10 @@ def load(
     kernel_initializer: One of `models.KERNEL_INITIALIZERS`.
     seed: The seed of the model's initial weights, an int in `[0, 2**32)`. If
       None, they follow `tf.keras.utils.set_random_seed`.
-    **options: Options of the task: `model` of `cifar10` and `fmnist`,
-      `augment` and `verify` of `cifar10`, `lstm_units` and `min_characters` of
-      `shakespeare`.
+    **options: Options of the task: `model` and `normalization` of `cifar10`,
+      `cifar100`, `cinic10`, `fmnist` and `svhn`; `verify` of these but `fmnist`;
+      `augment` of the first three; `label_mode` of `cifar100`; `lstm_units` and
+      `min_characters` of `shakespeare`.
 
   Returns:
     A `Task`.

@@ -12,7 +12,6 @@ Caldas et al., "LEAF: A Benchmark for Federated Settings", 2018;
 """
 
 import functools
-import hashlib
 import lzma
 import os
 import sqlite3
@@ -59,12 +58,7 @@ _ID_TABLE = _build_id_table()
 
 
 def _check_database(data, origin):
-  digest = hashlib.sha256(data).hexdigest()
-  if digest != _DATABASE_SHA256:
-    raise ValueError(
-        f'{origin} is not the official {_DATABASE}: its SHA-256 is {digest},'
-        f' must be {_DATABASE_SHA256}'
-    )
+  downloads.check_official(data, _DATABASE, _DATABASE_SHA256, origin)
 
 
 def _read_database(path):
@@ -151,16 +145,6 @@ def _read_text(path):
   return roles
 
 
-def _find(folders):
-  """Returns the first path of the data base or else of the text; or None."""
-  for name in (_DATABASE, _TEXT):
-    for folder in folders:
-      path = os.path.join(folder, name)
-      if os.path.isfile(path):
-        return path
-  return None
-
-
 def _cached(cache_dir):
   """Returns the path of the data base in the cache, downloading it first."""
   folder = downloads.cache_folder(cache_dir, _FOLDER)
@@ -205,9 +189,8 @@ def load_roles(data_dir=None, cache_dir=None):
   if data_dir is None:
     path = _cached(cache_dir)
   else:
-    data_dir = os.path.expanduser(data_dir)
-    folders = (os.path.join(data_dir, _FOLDER), data_dir)
-    path = _find(folders)
+    folders = downloads.data_folders(data_dir, _FOLDER)
+    path = downloads.find(folders, _DATABASE) or downloads.find(folders, _TEXT)
     if path is None:
       raise FileNotFoundError(
           f'no {_DATABASE} and no {_TEXT} in {" or ".join(folders)}'

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests for the cifar10 task, with small files."""
 
+import dataclasses
 import hashlib
 import io
 import os
@@ -18,6 +19,7 @@ import tensorflow as tf
 
 import tasks
 from tasks import cifar10
+from tasks import images
 
 _IMAGES_PER_BATCH = 3
 
@@ -26,7 +28,7 @@ def _batches():
   """Returns the images, labels and pickles of six small batches, by name."""
   random = np.random.RandomState(0)
   batches = {}
-  for name in cifar10._MD5:
+  for name in cifar10._BATCHES.md5:
     images = random.randint(256, size=(_IMAGES_PER_BATCH, 32, 32, 3))
     labels = random.randint(10, size=_IMAGES_PER_BATCH).tolist()
     data = images.astype(np.uint8).transpose(0, 3, 1, 2)
@@ -58,14 +60,12 @@ class Cifar10Test(tf.test.TestCase, parameterized.TestCase):
         name: hashlib.md5(pickled).hexdigest()
         for name, (_, _, pickled) in self.batches.items()
     }
-    self.enter_context(mock.patch.dict(cifar10._MD5, md5))
-    self.enter_context(
-        mock.patch.object(
-            cifar10,
-            '_ARCHIVE_SHA256',
-            hashlib.sha256(self.archive).hexdigest(),
-        )
+    official = dataclasses.replace(
+        cifar10._BATCHES,
+        md5=md5,
+        archive_sha256=hashlib.sha256(self.archive).hexdigest(),
     )
+    self.enter_context(mock.patch.object(cifar10, '_BATCHES', official))
 
   def _write(self, folder='', **changed):
     folder = os.path.join(self.folder, folder)
@@ -158,38 +158,18 @@ class Cifar10Test(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(task.train_labels.dtype, np.int32)
     black = task.preprocess_train(tf.zeros([1, 1, 1, 3], tf.uint8))[0, 0, 0]
     self.assertAllClose(black, [-2.429, -2.418, -2.221], atol=1e-3)
-    task = tasks.load('cifar10', data_dir=self.folder, augment=True)
-    self.assertIs(task.augment_train, cifar10.shift_and_flip)
+    task = tasks.load(
+        'cifar10', data_dir=self.folder, augment=True, normalization='imagenet'
+    )
+    black = task.preprocess_test(tf.zeros([1, 1, 1, 3], tf.uint8))[0, 0, 0]
+    self.assertAllClose(black, [-2.118, -2.036, -1.804], atol=1e-3)
+    self.assertIs(task.augment_train, images.shift_and_flip)
 
   def test_other_tasks_have_no_augmentation(self):
     with self.assertRaisesRegex(
         ValueError, 'augment is no option of the task digits'
     ):
       tasks.load('digits', augment=True)
-
-
-class ShiftAndFlipTest(tf.test.TestCase):
-
-  def test_every_image_is_a_shifted_and_perhaps_flipped_one(self):
-    image = np.arange(1, 1 + 8 * 8, dtype=np.uint8).reshape(8, 8, 1)
-    images = np.tile(image, [200, 1, 1, 1])
-    augmented = cifar10.shift_and_flip(images, [1, 2]).numpy()
-    padded = np.pad(image, [(4, 4), (4, 4), (0, 0)])
-    crops = {}
-    for row in range(9):
-      for column in range(9):
-        crop = padded[row : row + 8, column : column + 8]
-        crops[crop.tobytes()] = crops[crop[:, ::-1].tobytes()] = row, column
-    shifts = [crops[x.tobytes()] for x in augmented]
-    # 200 draws miss one of 9 values of a coordinate once in 10^9 seeds.
-    for coordinates in zip(*shifts):
-      self.assertCountEqual(set(coordinates), range(9))
-    self.assertAllEqual(
-        cifar10.shift_and_flip(images, [1, 2]).numpy(), augmented
-    )
-    self.assertNotAllEqual(
-        cifar10.shift_and_flip(images, [1, 3]).numpy(), augmented
-    )
 
 
 if __name__ == '__main__':

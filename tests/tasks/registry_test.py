@@ -13,7 +13,11 @@ class RegistryTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_names_are_those_of_the_tasks(self):
     self.assertEqual(
-        tasks.names(), ['cifar10', 'digits', 'fmnist', 'shakespeare']
+        tasks.names(),
+        [
+            'cifar10', 'cifar100', 'cinic10', 'digits', 'fmnist',
+            'shakespeare', 'svhn',
+        ],  # pyformat: disable
     )
 
   def test_train_examples_keeps_the_first_ones(self):
@@ -28,7 +32,7 @@ class RegistryTest(tf.test.TestCase, parameterized.TestCase):
           'task',
           'mnist',
           {},
-          "task must be one of cifar10, digits, fmnist, .*, got 'mnist'",
+          "task must be one of cifar10, cifar100, .*digits, .*, got 'mnist'",
       ),
       (
           'initializer',
