@@ -67,7 +67,15 @@ def _open_standard_streams():
   sys.stdout = _Output(sys.stdout)
 
 
-def _parse_flags(argv):
+def parse_flags(argv):
+  """Parses a command line; what is wrong with it ends the process by one line.
+
+  Args:
+    argv: The program's name and the arguments.
+
+  Returns:
+    Those that are no flags, after the name.
+  """
   try:
     return flags.FLAGS(argv)
   except flags.IllegalFlagValueError as e:
@@ -91,7 +99,7 @@ def _with_allowed_values(message):
 def _guard(main):
   signal.signal(signal.SIGTERM, _raise_terminated)
   try:
-    main(_parse_flags(sys.argv))
+    main(parse_flags(sys.argv))
     # What cannot be written is to be known while there is an answer to it.
     sys.stdout.flush()
   except UsageError as e:

@@ -16,21 +16,16 @@ done, and writes the table of all that is done to table.md in --output_dir, also
 with --table_only.
 """
 
-import concurrent.futures
-import contextlib
-import dataclasses
 import itertools
 import os
 import pathlib
 import statistics
-import subprocess
 import sys
-import threading
 
 from absl import flags
-import tqdm
 
 from launchers import cli
+from launchers import runs
 from tff_binary.programs import metrics
 from tff_binary.programs import run_folder
 
@@ -58,22 +53,11 @@ _COLUMNS = (
     'up, all', 'down, all', 'zeros', 's/round',
 )
 # What the sweep itself gives to every run.
-_RESERVED = ('seed', 'output_dir', 'flagfile')
-
-
-@dataclasses.dataclass(frozen=True)
-class _Setting:
-  """What is run with every seed: a row of the table."""
-
-  name: str
-  arguments: tuple[str, ...]
-
-  def folder(self, seed):
-    return os.path.join(_OUTPUT_DIR.value, f'{self.name}_seed{seed}')
+_RESERVED = (*runs.RESERVED, 'flagfile')
 
 
 def _settings(flagfiles, common):
-  """Returns a `_Setting` for each flagfile and combination of the grid."""
+  """Returns a `runs.Setting` for each flagfile and combination of the grid."""
   grid = {}
   for entry in _GRID.value:
     name, separator, values = entry.partition('=')
@@ -95,93 +79,8 @@ def _settings(flagfiles, common):
       if flagfile is not None:
         parts.insert(0, os.path.splitext(os.path.basename(flagfile))[0])
         arguments.insert(0, f'--flagfile={flagfile}')
-      settings.append(
-          _Setting(
-              '_'.join(parts).replace(os.sep, '-'), (*arguments, *common)
-          )
-      )
+      settings.append(runs.Setting('_'.join(parts), (*arguments, *common)))
   return settings
-
-
-class _Runner:
-  """Runs commands, `jobs` at a time, each on its share of the cores."""
-
-  def __init__(self, jobs):
-    self._jobs = jobs
-    self._processes = set()
-    self._lock = threading.Lock()
-    self._is_stopped = False
-    cores = []
-    if hasattr(os, 'sched_getaffinity'):
-      cores = sorted(os.sched_getaffinity(0))
-    self._shares = [cores[i::jobs] for i in range(jobs)]
-
-  def run_all(self, commands):
-    """Runs the commands of `commands`, a dict of them by folder.
-
-    Args:
-      commands: For each run's folder the command line.
-
-    Returns:
-      The folders of the runs that have failed.
-    """
-    failed = []
-    with contextlib.ExitStack() as stack:
-      executor = stack.enter_context(
-          concurrent.futures.ThreadPoolExecutor(self._jobs)
-      )
-      # Also on Ctrl-C, and before the executor waits for its threads.
-      stack.callback(self._stop)
-      futures = {
-          executor.submit(self._run, folder, command): folder
-          for folder, command in commands.items()
-      }
-      done = concurrent.futures.as_completed(futures)
-      if self._jobs > 1:
-        done = tqdm.tqdm(done, total=len(futures), unit='run')
-      for future in done:
-        if future.result():
-          failed.append(futures[future])
-    return [folder for folder in commands if folder in failed]
-
-  def _run(self, folder, command):
-    """Returns the exit status of a command."""
-    with contextlib.ExitStack() as stack:
-      output = None
-      if self._jobs > 1:
-        share = stack.enter_context(self._share_of_cores())
-        if share:
-          # Of this thread alone; the process inherits it.
-          os.sched_setaffinity(0, share)
-        output = stack.enter_context(open(f'{folder}.log', 'w'))
-      else:
-        print(' '.join(command[1:]), flush=True)
-      with self._lock:
-        if self._is_stopped:
-          return 1  # Not started.
-        # Ctrl-C in a terminal reaches it by `_stop` alone.
-        process = subprocess.Popen(
-            command, stdout=output, stderr=output, start_new_session=True
-        )
-        self._processes.add(process)
-      status = process.wait()
-      with self._lock:
-        self._processes.remove(process)
-      return status
-
-  @contextlib.contextmanager
-  def _share_of_cores(self):
-    share = self._shares.pop()
-    try:
-      yield share
-    finally:
-      self._shares.append(share)
-
-  def _stop(self):
-    with self._lock:
-      self._is_stopped = True
-      for process in self._processes:
-        process.terminate()
 
 
 def _row(name, folders):
@@ -229,7 +128,9 @@ def _table(settings):
   """Returns the lines of the table of all runs that are done."""
   rows = [_COLUMNS, ['---'] * len(_COLUMNS)]
   for setting in settings:
-    folders = [setting.folder(seed) for seed in _SEEDS.value]
+    folders = [
+        setting.folder(_OUTPUT_DIR.value, seed) for seed in _SEEDS.value
+    ]
     done = [f for f in folders if os.path.exists(f'{f}/result.json')]
     if done:
       rows.append(_row(setting.name, done))
@@ -245,20 +146,14 @@ def main(argv):
     if not os.path.isfile(flagfile):
       raise cli.UsageError(f'{flagfile} is not an existing file')
   settings = _settings(flagfiles, common)
-  names = [setting.name for setting in settings]
-  if len(set(names)) < len(names):
+  names = {setting.folder(_OUTPUT_DIR.value, seed=0) for setting in settings}
+  if len(names) < len(settings):
     raise cli.UsageError('runs have the same name: rename flagfiles')
   os.makedirs(_OUTPUT_DIR.value, exist_ok=True)
   failed = []
   if not _TABLE_ONLY.value:
-    commands = {}
-    for setting, seed in itertools.product(settings, _SEEDS.value):
-      folder = setting.folder(seed)
-      own = [f'--seed={seed}', f'--output_dir={folder}']
-      commands[folder] = [
-          sys.executable, '-m', 'launchers.train', *setting.arguments, *own
-      ]
-    failed = _Runner(_JOBS.value).run_all(commands)
+    pairs = list(itertools.product(settings, _SEEDS.value))
+    failed = runs.run(pairs, _OUTPUT_DIR.value, _JOBS.value)
   lines = _table(settings)
   print('\n'.join(lines))
   with open(os.path.join(_OUTPUT_DIR.value, 'table.md'), 'w') as file:

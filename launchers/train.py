@@ -7,14 +7,16 @@ python -m launchers.train --task=fmnist --algorithm=fedbat --partition=iid \
     --batch_size=64 --learning_rate=0.1 --seed=1 --data_dir=... --output_dir=...
 
 The same command resumes a run that was stopped. The defaults are the settings
-of the FedBAT paper's experiments on Fashion-MNIST, and flagfiles/ has one file
-for each of them: --flagfile=launchers/flagfiles/fedbat_fmnist_iid_100.flags
+of the FedBAT paper's experiments on Fashion-MNIST; launchers.reproduce runs
+these and other published ones.
 """
 
 import dataclasses
+import json
 import os
 
 from absl import flags
+from absl.testing import flagsaver
 
 from launchers import cli
 from launchers import constrained_flags
@@ -258,7 +260,7 @@ _OUTPUT_DIR = flags.DEFINE_string(
 
 # Where computations run, and which files are read and written, does not change
 # the result.
-_MAY_CHANGE = (
+MAY_CHANGE = (
     *runtime_flags.NAMES,
     'cache_dir',
     'data_dir',
@@ -371,9 +373,33 @@ def _check_clients_per_round(num_clients):
     )
 
 
-def main(argv):
+def _check_all_are_flags(argv):
   if len(argv) > 1:
     raise cli.UsageError(f'all arguments are flags, got {argv[1]!r}')
+
+
+def read_settings(arguments):
+  """Returns what a command line of this program sets, without training.
+
+  Args:
+    arguments: Flags, a sequence of strings.
+
+  Returns:
+    A dict by flag, as config.json has it; what follows from the task is None
+    where it is not set.
+
+  Raises:
+    cli.UsageError: If the flags cannot be used together. A flag that is not
+      there, or a value out of its range, ends the process by one line.
+  """
+  with flagsaver.flagsaver():
+    _check_all_are_flags(cli.parse_flags(['train', *arguments]))
+    values = _flag_values(_read_hyperparameters(), _read_partition_options())
+  return json.loads(json.dumps(values))
+
+
+def main(argv):
+  _check_all_are_flags(argv)
   hyperparameters = _read_hyperparameters()
   partition_options = _read_partition_options()
   _check_positive(
@@ -492,7 +518,7 @@ def main(argv):
           'partition': partition_name,
           'num_clients': num_clients,
       },
-      may_change=_MAY_CHANGE,
+      may_change=MAY_CHANGE,
       runtime=runtime,
       downlink_bits=_DOWNLINK_BITS.value,
       downlink_step_scale=_DOWNLINK_STEP_SCALE.value,

@@ -417,28 +417,30 @@ class CommandLineTest(parameterized.TestCase):
             parse = flags.FLAGS[field.name].parser.parse
             self.assertEqual(parse(choice), choice)
 
-  def test_flagfiles_are_complete_and_named_after_their_contents(self):
-    folder = pathlib.Path(train.__file__).parent / 'flagfiles'
-    files = sorted(folder.glob('*.flags'))
-    self.assertLen(files, 6)
-    partitions = {'iid': 'iid', 'dirichlet': 'niid1', 'labels': 'niid2'}
-    for file in files:
-      with flagsaver.flagsaver():
-        flags.FLAGS(['train', f'--flagfile={file}'])
-        values = {f: flags.FLAGS[f].value for f in flags.FLAGS}
-        train._read_hyperparameters()
-        train._read_partition_options()
-      self.assertEqual(
-          file.stem,
-          '{}_{}_{}_{}'.format(
-              values['algorithm'],
-              values['task'],
-              partitions[values['partition']],
-              values['num_clients'],
-          ),
-      )
-      self.assertEqual(values['rounds'], 100)
-      self.assertEqual(values['local_epochs'], 10)
+  def test_settings_of_a_command_line_leave_the_flags_alone(self):
+    before = flags.FLAGS.flag_values_dict()
+    arguments = ['--algorithm=fedbat', '--rho=2', '--partition=labels']
+    settings = train.read_settings(arguments)
+    self.assertEqual(flags.FLAGS.flag_values_dict(), before)
+    self.assertEqual(settings['rho'], 2.0)
+    # What is not given has its default, if it is used at all.
+    self.assertEqual(settings['warmup_ratio'], 0.5)
+    self.assertEqual(settings['labels_per_client'], 3)
+    self.assertNotIn('sigma', settings)
+    with self.assertRaisesRegex(cli.UsageError, '--rho=2.0 is a flag of fedb'):
+      train.read_settings(['--algorithm=fedavg', '--rho=2'])
+
+  def test_settings_of_a_command_line_are_those_of_its_run(self):
+    folder = self.enter_context(tempfile.TemporaryDirectory())
+    _main(output_dir=folder, algorithm='fedpaq', bits=3, partition='labels')
+    recorded = json.loads((pathlib.Path(folder) / 'config.json').read_text())
+    arguments = [f'--{name}={value}' for name, value in _SETTINGS.items()]
+    settings = train.read_settings([
+        *arguments,
+        *('--algorithm=fedpaq', '--bits=3', '--partition=labels'),
+        f'--output_dir={folder}',
+    ])
+    self.assertEqual(settings, recorded['flags'])
 
   def test_flagfiles_of_baselines_differ_in_their_partition(self):
     folder = pathlib.Path(train.__file__).parent / 'flagfiles' / 'baselines'
@@ -474,22 +476,6 @@ class CommandLineTest(parameterized.TestCase):
       self.assertEqual(values['kernel_initializer'], 'kaiming')
       self.assertEqual(values['clients_per_round'], values['num_clients'])
       self.assertEqual(values['rounds'], 40)
-
-  def test_flagfile_of_lpt_leaves_the_variants_open(self):
-    folder = pathlib.Path(train.__file__).parent / 'flagfiles' / 'lpt'
-    with flagsaver.flagsaver():
-      flags.FLAGS([
-          'train',
-          f'--flagfile={folder / "fmnist.flags"}',
-          '--algorithm=lpt',
-          '--bits=6',
-          '--dirichlet_beta=0.01',
-      ])
-      hyperparameters = train._read_hyperparameters()
-      options = train._read_partition_options()
-      self.assertEqual(flags.FLAGS.model, 'convnet')
-    self.assertEqual(hyperparameters, algorithms.LPT(bits=6))
-    self.assertEqual(options, {'dirichlet_beta': 0.01})
 
   def test_flagfiles_of_shakespeare_differ_in_their_algorithm(self):
     folder = pathlib.Path(train.__file__).parent / 'flagfiles' / 'shakespeare'
