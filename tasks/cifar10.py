@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The `cifar10` task: CIFAR-10 with ResNet-18."""
 
+import functools
+
 from tasks import cifar
 from tasks import images
 from tasks import registry
@@ -82,7 +84,7 @@ def load(
   """
   return images.build_task(
       'cifar10',
-      load_arrays(data_dir, cache_dir, verify),
+      functools.partial(load_arrays, data_dir, cache_dir, verify),
       _NUM_CLASSES,
       model=model,
       kernel_initializer=kernel_initializer,

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The `cifar100` task: CIFAR-100 with ResNet-10."""
 
+import functools
+
 from tasks import checks
 from tasks import cifar
 from tasks import images
@@ -89,10 +91,10 @@ def load(
   Returns:
     A `registry.Task`.
   """
-  arrays = load_arrays(data_dir, cache_dir, verify, label_mode)
+  checks.check_choice('label_mode', label_mode, list(_NUM_CLASSES))
   return images.build_task(
       'cifar100',
-      arrays,
+      functools.partial(load_arrays, data_dir, cache_dir, verify, label_mode),
       _NUM_CLASSES[label_mode],
       model=model,
       kernel_initializer=kernel_initializer,

@@ -5,6 +5,7 @@
 Source: Darlow et al., "CINIC-10 Is Not ImageNet or CIFAR-10", 2018.
 """
 
+import functools
 import io
 import os
 import posixpath
@@ -204,7 +205,7 @@ def load(
   """
   return images.build_task(
       'cinic10',
-      load_arrays(data_dir, cache_dir, verify),
+      functools.partial(load_arrays, data_dir, cache_dir, verify),
       len(_CLASSES),
       model=model,
       kernel_initializer=kernel_initializer,

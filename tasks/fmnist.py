@@ -180,17 +180,21 @@ def load(
   Returns:
     A `registry.Task`.
   """
-  train_images, train_labels, test_images, test_labels = load_arrays(
-      data_dir, cache_dir
-  )
+
+  def load_with_channels():
+    train_images, train_labels, test_images, test_labels = load_arrays(
+        data_dir, cache_dir
+    )
+    return (
+        train_images[..., np.newaxis],
+        train_labels.astype(np.int32),
+        test_images[..., np.newaxis],
+        test_labels.astype(np.int32),
+    )
+
   return images.build_task(
       'fmnist',
-      (
-          train_images[..., np.newaxis],
-          train_labels.astype(np.int32),
-          test_images[..., np.newaxis],
-          test_labels.astype(np.int32),
-      ),
+      load_with_channels,
       10,
       model=model,
       kernel_initializer=kernel_initializer,

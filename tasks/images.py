@@ -66,7 +66,7 @@ def shift_and_flip(features, seed):
 
 def build_task(
     name,
-    arrays,
+    load_arrays,
     num_classes,
     *,
     model,
@@ -81,8 +81,9 @@ def build_task(
 
   Args:
     name: The task's name.
-    arrays: Training images, uint8 of shape `[n, height, width, channels]`,
-      their labels, int32 of shape `[n]`, test images and labels.
+    load_arrays: A function without arguments that returns training images,
+      uint8 of shape `[n, height, width, channels]`, their labels, int32 of
+      shape `[n]`, test images and labels.
     num_classes: The number of classes.
     model: One of `models.IMAGE_MODELS`.
     kernel_initializer: See `registry.load`.
@@ -99,6 +100,8 @@ def build_task(
   Raises:
     ValueError: If `model` or `normalization` is not allowed.
   """
+  # Before the arrays, which take long or are not even there.
+  checks.check_choice('model', model, sorted(models.IMAGE_MODELS))
   if normalization is not None:
     checks.check_choice('normalization', normalization, list(NORMALIZATIONS))
     train_pixels, test_pixels = NORMALIZATIONS[normalization], None
@@ -106,7 +109,7 @@ def build_task(
       functools.partial(standardize, **pixels._asdict())
       for pixels in (train_pixels, test_pixels or train_pixels)
   )
-  train_features, train_labels, test_features, test_labels = arrays
+  train_features, train_labels, test_features, test_labels = load_arrays()
   return registry.Task(
       name=name,
       train_features=train_features,

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The `svhn` task: the cropped digits of Street View House Numbers."""
 
+import functools
 import io
 import os
 
@@ -143,7 +144,7 @@ def load(
   """
   return images.build_task(
       'svhn',
-      load_arrays(data_dir, cache_dir, verify),
+      functools.partial(load_arrays, data_dir, cache_dir, verify),
       _NUM_CLASSES,
       model=model,
       kernel_initializer=kernel_initializer,

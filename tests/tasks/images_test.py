@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests for what tasks with images share."""
 
+from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
+import tasks
 from tasks import images
 
 
-class BuildTaskTest(tf.test.TestCase):
+class BuildTaskTest(tf.test.TestCase, parameterized.TestCase):
 
   def _build(self, **kwargs):
     pixels = np.zeros([2, 32, 32, 3], np.uint8)
@@ -20,8 +22,9 @@ class BuildTaskTest(tf.test.TestCase):
         train_pixels=images.Pixels(0.25, 0.5),
         test_pixels=images.Pixels((0.5, 0.25, 0.0), 1.0),
     )
+    arrays = pixels, labels, pixels, labels
     return images.build_task(
-        'some', (pixels, labels, pixels, labels), 7, **{**arguments, **kwargs}
+        'some', lambda: arrays, 7, **{**arguments, **kwargs}
     )
 
   def test_pixels_are_standardized_by_the_constants(self):
@@ -43,11 +46,17 @@ class BuildTaskTest(tf.test.TestCase):
     self.assertEqual(model.input_shape, (None, 32, 32, 3))
     self.assertEqual(model.output_shape, (None, 7))
 
-  def test_names_the_allowed_normalizations(self):
-    with self.assertRaisesRegex(
-        ValueError, "normalization must be .*cifar10, imagenet.*, got 'svhn'"
-    ):
-      self._build(normalization='svhn')
+  @parameterized.parameters(
+      dict(normalization='svhn', allowed='cifar10, imagenet, mnist'),
+      dict(model='resnet', allowed='conv10, .*vgg11_light'),
+  )
+  def test_refuses_before_anything_is_read(self, allowed, **wrong):
+    (name, value), = wrong.items()
+    for task in 'cifar10', 'cifar100', 'cinic10', 'fmnist', 'svhn':
+      with self.assertRaisesRegex(
+          ValueError, f"{name} must be one of {allowed}, got '{value}'"
+      ):
+        tasks.load(task, data_dir='/missing', **wrong)
 
 
 class ShiftAndFlipTest(tf.test.TestCase):
