@@ -121,6 +121,14 @@ class FedPM(registry.Hyperparameters):
       choices=('sample', 'mean', 'threshold'),
       source='sample: section 4',
   )
+  evaluation_samples: int = registry.hyperparameter(
+      1,
+      'how many drawn masks the model is evaluated with, the mean of whose'
+      ' metrics is reported; with evaluation=sample alone',
+      minimum=1,
+      maximum=1000,
+      source=f'1: {_CODE}',
+  )
 
   def mask_loss(self, num_entries):
     """Returns what clients minimize besides the model's loss.
@@ -164,11 +172,12 @@ class FedPM(registry.Hyperparameters):
           seeds.fold_in([seed, seeds.SERVER_INITIAL_DRAWS], index),
       )
 
-    def inference_kernel(theta, index, round_num):
+    def inference_kernel(theta, index, round_num, sample=0):
       mask = masks.representative(
           theta,
           self.evaluation,
           seeds.fold_in([seed, seeds.EVALUATION_DRAWS], round_num, index),
+          sample,
       )
       return mask * draw_weights(theta.shape, index)
 
@@ -202,6 +211,9 @@ class FedPM(registry.Hyperparameters):
             mask_margin=self.mask_margin,
         ),
         inference_kernel=inference_kernel,
+        inference_samples=(
+            self.evaluation_samples if self.evaluation == 'sample' else 1
+        ),
     )
 
 

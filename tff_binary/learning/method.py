@@ -91,9 +91,12 @@ class Method:
     inference_kernel: A TensorFlow function from a compressed tensor of the
       server to the one that the model is to be used with, which is what
       `get_model_weights` returns then; by default the tensor itself. It may
-      have parameters, see above, and `round_num`, the number of rounds before.
-      The state and `set_model_weights` are about the server's own tensors all
-      the same.
+      have parameters, see above, and `round_num`, the number of rounds before,
+      and `sample`, the number of the draw, where it draws. The state and
+      `set_model_weights` are about the server's own tensors all the same.
+    inference_samples: How many draws the model is evaluated with, whose metrics
+      are averaged, see `learning.sampled_model_weights`. The first one is what
+      `get_model_weights` returns.
   """
 
   codec: wire.Codec = wire.Float32Codec()
@@ -112,6 +115,7 @@ class Method:
   build_distributor: Optional[BuildDistributor] = None
   build_finalizer: BuildFinalizer = finalizers.build_model_update_finalizer
   inference_kernel: Optional[Callable[..., tf.Tensor]] = None
+  inference_samples: int = 1
 
   def __post_init__(self):
     parameters.Constraint(str, choices=('examples', 'uniform')).check(
@@ -280,6 +284,7 @@ class Method:
       tensors: distributors.ModelTensors,
       weights: tff.learning.models.ModelWeights,
       round_num: tf.Tensor,
+      sample: tf.Tensor = 0,
   ) -> tff.learning.models.ModelWeights:
     """Returns what the model is used with, given the server's weights."""
     return _map_compressed(
@@ -289,6 +294,7 @@ class Method:
             tensors=tensors,
             index=i,
             round_num=round_num,
+            sample=sample,
         ),
         tensors,
         weights,

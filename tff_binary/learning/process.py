@@ -6,6 +6,7 @@ import collections
 from collections.abc import Callable
 from typing import Any, Optional, Union
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_federated as tff
 
@@ -230,18 +231,45 @@ def _with_known_chances(process, mean, compressed):
 
 def _with_inference_kernels(process, method, tensors):
   """Returns the process with another `get_model_weights`."""
+  state_type = process.get_model_weights.type_signature.parameter
 
-  @tff.tensorflow.computation(
-      process.get_model_weights.type_signature.parameter
-  )
   @tf.function
-  def get_model_weights(state):
+  def draw(state, sample):
     # The state of the client work is the number of the round.
     return method.inference_weights(
-        tensors, state.global_model_weights, state.client_work
+        tensors, state.global_model_weights, state.client_work, sample
     )
 
-  return _changed(process, get_model_weights=get_model_weights)
+  process = _changed(
+      process,
+      get_model_weights=tff.tensorflow.computation(
+          lambda state: draw(state, 0), state_type
+      ),
+  )
+  if method.inference_samples > 1:
+    draw_sample = tff.tensorflow.computation(draw, (state_type, np.int32))
+    process.get_sampled_model_weights = lambda state: (
+        draw_sample(state, sample) for sample in range(method.inference_samples)
+    )
+  return process
+
+
+def sampled_model_weights(process, state):
+  """Yields the weights that a model is to be evaluated with, one or more.
+
+  Args:
+    process: A process from `build_learning_process`.
+    state: The server's state.
+
+  Yields:
+    `ModelWeights`, as many as the method's `inference_samples`; the first are
+    `process.get_model_weights(state)`. The mean of the metrics is reported.
+  """
+  sampled = getattr(process, 'get_sampled_model_weights', None)
+  if sampled is None:
+    yield process.get_model_weights(state)
+  else:
+    yield from sampled(state)
 
 
 def _changed(process, next_fn=None, get_model_weights=None):

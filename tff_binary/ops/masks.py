@@ -107,7 +107,7 @@ def random_probabilities(shape, stddev, seed):
   return tf.sigmoid(stddev * seeds.normal(shape, seed))
 
 
-def representative(probability, rule, seed):
+def representative(probability, rule, seed, sample=0):
   """Returns the mask that stands for a distribution of masks.
 
   Args:
@@ -115,6 +115,7 @@ def representative(probability, rule, seed):
     rule: `'sample'`, a draw; `'mean'`, the probability itself; or
       `'threshold'`, 1 where it is at least 1/2.
     seed: An int32 tensor of shape `[2]`, for `'sample'`.
+    sample: The number of the draw, an integer scalar.
 
   Returns:
     A tensor of its shape and dtype, with entries in `[0, 1]`.
@@ -123,6 +124,8 @@ def representative(probability, rule, seed):
     return probability
   if rule == 'threshold':
     return tf.cast(probability >= 0.5, probability.dtype)
+  # The first draw is the seed's own.
+  seed = tf.where(tf.equal(sample, 0), seed, seeds.fold_in(seed, sample))
   return draw(probability, seeds.uniform(probability.shape, seed))
 
 

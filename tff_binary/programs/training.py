@@ -606,8 +606,7 @@ def _train_rounds(
         )
       if evaluate and (round_num % evaluate_every == 0 or round_num == rounds):
         start = time.monotonic()
-        process.get_model_weights(state).assign_weights_to(model)
-        row.update(evaluate())
+        row.update(_mean_evaluation(process, state, model, evaluate))
         row['eval_seconds'] = time.monotonic() - start
       row = history.append(row)
       notes = {'settings': settings_now, 'history': history.rows}
@@ -625,6 +624,18 @@ def _train_rounds(
       progress.update(row)
   process.get_model_weights(state).assign_weights_to(model)
   return history.rows
+
+
+def _mean_evaluation(process, state, model, evaluate):
+  """Returns the mean of what `evaluate` returns for the process's samples."""
+  results = []
+  for weights in learning.sampled_model_weights(process, state):
+    weights.assign_weights_to(model)
+    results.append(evaluate())
+  return {
+      name: sum(result[name] for result in results) / len(results)
+      for name in results[0]
+  }
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@
 
 import functools
 import tempfile
+from unittest import mock
 
 from absl.testing import parameterized
 import numpy as np
@@ -139,6 +140,52 @@ class FedPMTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllInSet(mask, [0.0, 1.0])
       self.assertAllEqual(mask[0, ::3], np.zeros([20]))
       self.assertAllEqual(mask[1, 2::3], np.ones([20]))
+
+  def test_metrics_are_the_mean_over_several_masks(self):
+    process = _build(evaluation_samples=4)
+    state = process.initialize()
+    samples = list(learning.sampled_model_weights(process, state))
+    kernels = [_kernels(weights)[0] for weights in samples]
+    self.assertAllEqual(
+        kernels[0], _kernels(process.get_model_weights(state))[0]
+    )
+    for i, kernel in enumerate(kernels):
+      self.assertAllInSet(abs(kernel), [0.0, np.max(kernel)])
+      for other in kernels[:i]:
+        self.assertNotAllEqual(kernel, other)
+    # One mask, unless it is drawn.
+    for plain in (_build(), _build(evaluation='mean', evaluation_samples=4)):
+      (weights,) = learning.sampled_model_weights(plain, plain.initialize())
+      self.assertLen(weights.trainable, len(samples[0].trainable))
+
+    drawn = []
+
+    def spy(*args):
+      drawn.extend(sampled_model_weights(*args))
+      return drawn
+
+    sampled_model_weights = learning.sampled_model_weights
+    test = tiny.arrays(30, seed=99)
+    with mock.patch.object(learning, 'sampled_model_weights', spy):
+      result = training.train(
+          tiny.dense_model,
+          [tiny.arrays(n, seed=n) for n in (20, 9)],
+          test=test,
+          algorithm='fedpm',
+          hyperparameters=dict(evaluation_samples=4),
+          local_training=learning.LocalTraining(optimizer=_ADAM),
+          rounds=1,
+          progress=False,
+      )
+    self.assertLen(drawn, 4)
+    accuracies = []
+    for weights in drawn:
+      weights.assign_weights_to(result.model)
+      predictions = np.argmax(result.model.predict(test[0], verbose=0), 1)
+      accuracies.append(np.mean(predictions == test[1]))
+    self.assertAllClose(
+        result.summary['last_test_accuracy'], np.mean(accuracies)
+    )
 
   def test_is_evaluated_with_new_masks_of_frozen_weights_every_round(self):
     process = _build()
