@@ -201,6 +201,12 @@ _PROXIMAL_STRENGTH = _define(
     'mu of FedProx: half of it times the squared distance from what a client'
     ' starts with is added to its loss.',
 )
+_KEEP_OPTIMIZER_STATE = _define(
+    'keep_optimizer_state',
+    False,
+    "Whether a client goes on with its optimizer's state from the last round that"
+    " it took part in, as FedPM's code does.",
+)
 _SERVER_OPTIMIZER = flags.DEFINE_enum(
     'server_optimizer',
     'sgd',
@@ -503,6 +509,7 @@ def main(argv):
           batch_size=_BATCH_SIZE.value,
           optimizer=optimizer(_CLIENT_OPTIMIZER.value, _LEARNING_RATE.value),
           proximal_strength=_PROXIMAL_STRENGTH.value,
+          keep_optimizer_state=_KEEP_OPTIMIZER_STATE.value,
           preprocess_fn=task.preprocess_train,
           augment_fn=task.augment_train,
       ),

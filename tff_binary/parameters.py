@@ -124,6 +124,7 @@ RUN = {
     ),
     'local_bits': Constraint(int, minimum=2, maximum=16, also=32),
     'proximal_strength': Constraint(float, minimum=0.0, maximum=1e6),
+    'keep_optimizer_state': Constraint(bool),
     'compute_dtype': Constraint(str, choices=('float32', 'bfloat16')),
     'seed': Constraint(int, minimum=0, maximum=2**31 - 1),
 }

@@ -42,8 +42,8 @@ class LocalTraining:
     local_epochs: Passes over the client's data, at least 1.
     batch_size: Examples in a batch, at least 1; the last batch of an epoch may
       be smaller. `None` for 64.
-    optimizer: A `tff.learning.optimizers.Optimizer`, created anew each round;
-      by default SGD with learning rate 0.1.
+    optimizer: A `tff.learning.optimizers.Optimizer`, which starts anew each
+      round; by default SGD with learning rate 0.1.
     preprocess_fn: A TensorFlow function that turns a batch of stored features
       into a batch of model inputs, or `None`.
     augment_fn: A TensorFlow function that changes a batch of stored features at
@@ -54,6 +54,9 @@ class LocalTraining:
     proximal_strength: mu of FedProx (Li et al., MLSys 2020): half of it times
       the squared distance of all that a client trains from what it starts with
       is added to the loss which it minimizes. 0 for nothing.
+    keep_optimizer_state: Whether a client goes on with the state of its
+      optimizer, Adam's moments say, from the last round that it took part in,
+      as in the code of FedPM, github.com/BerivanIsik/sparse-random-networks.
   """
 
   local_epochs: int = 1
@@ -63,12 +66,12 @@ class LocalTraining:
   augment_fn: Optional[Callable[[Any, tf.Tensor], Any]] = None
   num_steps: Optional[int] = None
   proximal_strength: float = 0.0
+  keep_optimizer_state: bool = False
 
   def __post_init__(self):
-    strength = parameters.RUN['proximal_strength'].check(
-        'proximal_strength', self.proximal_strength
-    )
-    object.__setattr__(self, 'proximal_strength', strength)
+    for name in ('proximal_strength', 'keep_optimizer_state'):
+      value = parameters.RUN[name].check(name, getattr(self, name))
+      object.__setattr__(self, name, value)
     for name in ('local_epochs', 'batch_size', 'num_steps'):
       value = getattr(self, name)
       if name == 'local_epochs' or value is not None:
@@ -141,7 +144,7 @@ def build_client_update(
     A `tf.function` of the round number (int32 scalar), what the client receives
     (`tff.learning.models.ModelWeights`; for a variable with a layer, what the
     layer takes), a client's data, see `client_data.read`, and the client's
-    state, `()` if no layer keeps any. It returns the update
+    state, see `initial_client_state`. It returns the update
     `<trainable, non_trainable>`, the client's number of examples (float32, 0
     for a client that cannot be used), its unfinalized metrics and its new state.
   """
@@ -152,11 +155,7 @@ def build_client_update(
   # Those of the trainable variables that have a layer.
   positions = [i for i, l in enumerate(weight_layers) if l is not None]
   with_layer = lambda values: [values[i] for i in positions]
-  local_variables = []
-  for layer, variable in zip(weight_layers, model.trainable_variables):
-    local_variables.extend(
-        [variable] if layer is None else layer.trainable_variables
-    )
+  local_variables = _local_variables(weight_layers, model.trainable_variables)
   optimizer = local_training.optimizer
   needs_num_steps = any(layer.needs_num_steps for layer in layers)
   if is_updated is None:
@@ -289,10 +288,11 @@ def build_client_update(
         loss += total_loss(output)
       return optimizer_state, num_trained + output.num_examples, loss
 
-    optimizer_state = optimizer.initialize(
-        tuple(tf.TensorSpec(v.shape, v.dtype) for v in local_variables)
-    )
-    _, num_trained, loss = client.train(
+    if local_training.keep_optimizer_state:
+      optimizer_state = client_state[-1]
+    else:
+      optimizer_state = _initial_optimizer_state(optimizer, local_variables)
+    optimizer_state, num_trained, loss = client.train(
         take_step,
         (optimizer_state, tf.constant(0), tf.constant(0.0)),
         client_seed,
@@ -350,9 +350,12 @@ def build_client_update(
     metrics['non_finite_clients'] = 1 - tf.cast(is_finite, tf.int32)
     new_state = client_state
     if client_state:
+      new_state = [layer.state() for layer in layers]
+      if local_training.keep_optimizer_state:
+        new_state.append(optimizer_state)
       new_state = tf.nest.map_structure(
           lambda new, old: tf.where(has_trained, new, old),
-          [layer.state() for layer in layers],
+          new_state,
           client_state,
       )
     num_examples = keep(tf.cast(num_examples, tf.float32))
@@ -384,16 +387,35 @@ def _mean(sum_and_count):
   return tf.math.divide_no_nan(sum_and_count[0], sum_and_count[1])
 
 
-def initial_client_state(weight_layers, seed, client_id):
+def _local_variables(weight_layers, variables):
+  """Returns what a client trains: variables, or in their place a layer's."""
+  result = []
+  for layer, variable in zip(weight_layers, variables):
+    result.extend([variable] if layer is None else layer.trainable_variables)
+  return result
+
+
+def _initial_optimizer_state(optimizer, variables):
+  return optimizer.initialize(
+      tuple(tf.TensorSpec(v.shape, v.dtype) for v in variables)
+  )
+
+
+def initial_client_state(
+    weight_layers, variables, local_training, seed, client_id
+):
   """Returns what a client keeps before its first round.
 
   Args:
     weight_layers: For each trainable variable its built layer, or `None`.
+    variables: The trainable variables, or their specs.
+    local_training: How clients train.
     seed: The seed of the whole run.
     client_id: An int32 scalar.
 
   Returns:
-    A list of the layers' initial states, or `()` if all of them are empty.
+    A list of the layers' initial states and, if that is kept, of the
+    optimizer's; `()` if all of them are empty.
   """
   client_seed = seeds.fold_in([seed, seeds.CLIENT_INITIAL_DRAWS], client_id)
   states = [
@@ -401,6 +423,11 @@ def initial_client_state(weight_layers, seed, client_id):
       for i, layer in enumerate(weight_layers)
       if layer is not None
   ]
+  if local_training.keep_optimizer_state:
+    local_variables = _local_variables(weight_layers, variables)
+    states.append(
+        _initial_optimizer_state(local_training.optimizer, local_variables)
+    )
   return states if tf.nest.flatten(states) else ()
 
 
@@ -473,7 +500,7 @@ def build_client_work(
 
   Returns:
     A `tff.learning.templates.ClientWorkProcess`, or a `StatefulClientWork` if
-    the layers have states. Its client results hold the update
+    clients keep a state. Its client results hold the update
     `<trainable=..., non_trainable=...>` and the reported loss, if any; with
     `known`, `trainable` is `<update=..., received=...>`.
 
@@ -489,20 +516,22 @@ def build_client_work(
       is_updated = updated_variables.find(model)
   if received_type is None:
     received_type = tff.learning.models.weights_type_from_model(model)
-  shapes = [variable.shape for variable in model.trainable_variables]
+  specs = [tf.TensorSpec(v.shape, v.dtype) for v in model.trainable_variables]
   finalizers = collections.OrderedDict(model.metric_finalizers())
   batch_spec = model.input_spec
 
   def build_layers():
     layers = build_weight_layers()
-    for layer, shape in zip(layers, shapes):
+    for layer, spec in zip(layers, specs):
       if layer is not None:
-        layer.build(shape)
+        layer.build(spec.shape)
     return layers
 
   with tf.Graph().as_default():
     layers = build_layers()
-    has_state = bool(initial_client_state(layers, seed, 0))
+    has_state = bool(
+        initial_client_state(layers, specs, local_training, seed, 0)
+    )
     layers = [layer for layer in layers if layer is not None]
     for layer in layers:
       for name in layer.measurements():
@@ -521,7 +550,9 @@ def build_client_work(
   def initialize_client(client_id):
     if not has_state:
       return ()
-    return initial_client_state(build_layers(), seed, client_id)
+    return initial_client_state(
+        build_layers(), specs, local_training, seed, client_id
+    )
 
   state_type = initialize_client.type_signature.result
 

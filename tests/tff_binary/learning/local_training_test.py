@@ -237,6 +237,41 @@ class ProximalTermTest(tf.test.TestCase):
       learning.LocalTraining(proximal_strength=-1)
 
 
+class KeptOptimizerStateTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.named_parameters(
+      ('momentum', tff.learning.optimizers.build_sgdm(0.1, momentum=0.9)),
+      ('adam', tff.learning.optimizers.build_adam(0.1)),
+  )
+  def test_two_rounds_are_one_of_two_steps(self, optimizer):
+    # One client, all of whose examples make a batch.
+    def build(**kwargs):
+      return learning.build_learning_process(
+          learning.keras_model_fn(tiny.dense_model, tiny.element_spec()),
+          element_spec=tiny.element_spec(),
+          local_training=learning.LocalTraining(
+              batch_size=12, optimizer=optimizer, **kwargs
+          ),
+      )
+
+    client = [tiny.client(12)]
+    process = build(local_epochs=2)
+    expected = process.get_model_weights(
+        process.next(process.initialize(), client).state
+    )
+    process = build(keep_optimizer_state=True)
+    self.assertIsInstance(process, learning.StatefulLearningProcess)
+    state, kept = process.initialize(), [process.initialize_client(0)]
+    # Without a usable example the state stays.
+    _, unchanged, _ = process.next(state, kept, [tiny.client(0)])
+    tf.nest.map_structure(self.assertAllEqual, unchanged, kept)
+    for _ in range(2):
+      state, kept, _ = process.next(state, kept, client)
+    weights = process.get_model_weights(state)
+    for w, e in zip(weights.trainable, expected.trainable):
+      self.assertAllClose(w, e, atol=1e-6)
+
+
 class ReportedLossTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(None, _Binarization)
