@@ -4,28 +4,32 @@ r"""Draws the accuracy of runs against rounds and megabytes, up and both ways.
 
 python -m launchers.plot --output=curves.png --labels=FedAvg,FedBAT \
     runs/fedavg runs/fedbat
-"""
 
-import os
+A folder of many runs, such as a sweep's, stands for all of them.
+"""
 
 from absl import flags
 
 from launchers import cli
 from tff_binary.programs import curves
+from tff_binary.programs import recorded_runs
 
 _OUTPUT = flags.DEFINE_string('output', 'curves.png', 'The PNG file to write.')
 _LABELS = flags.DEFINE_list(
     'labels', None, 'A label for each run; the names of their folders if unset.'
 )
+_AGAINST = flags.DEFINE_list(
+    'against',
+    list(curves.AXES),
+    f'Against what it is drawn, some of {",".join(curves.AXES)}, side by side.',
+)
 
 
 def main(argv):
-  folders = argv[1:]
+  folders = recorded_runs.find(argv[1:])
   if not folders:
     raise cli.UsageError('name at least one folder of a run')
-  labels = _LABELS.value or [
-      os.path.basename(os.path.normpath(folder)) for folder in folders
-  ]
+  labels = _LABELS.value or recorded_runs.names(folders)
   if len(labels) != len(folders):
     raise cli.UsageError(
         f'--labels must hold one label for each of the {len(folders)} runs, got'
@@ -36,7 +40,9 @@ def main(argv):
         f'--labels must tell the runs apart, got {", ".join(labels)}'
     )
   with cli.errors_named_by_flags():
-    curves.plot_curves(dict(zip(labels, folders)), _OUTPUT.value)
+    curves.plot_curves(
+        dict(zip(labels, folders)), _OUTPUT.value, _AGAINST.value
+    )
   print(_OUTPUT.value)
 
 

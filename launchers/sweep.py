@@ -99,14 +99,7 @@ def _row(name, folders):
 
   def of_monitor(which):
     key = f'{which}_{monitor}'
-    if any(result[key] is None for result in results):
-      return ''  # Never evaluated.
-    scale, digits = (100, 2) if monitor.endswith('accuracy') else (1, 4)
-    text = f'{scale * mean(key):.{digits}f}'
-    if len(results) > 1:
-      deviation = scale * statistics.stdev(r[key] for r in results)
-      text += f' ({deviation:.{digits}f})'
-    return text
+    return metrics.format_values(monitor, [result[key] for result in results])
 
   zeros = [row['sparsity'] for row in last_rows if row.get('sparsity')]
   return (

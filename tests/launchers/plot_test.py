@@ -42,6 +42,12 @@ class PlotTest(absltest.TestCase):
     )
     self.assertStartsWith(self.png.read_bytes(), b'\x89PNG')
 
+  def test_draws_a_folder_of_runs(self):
+    self.assertEqual(
+        self._plot(str(self.path), '--labels=A,B', '--against=total')[0], 0
+    )
+    self.assertStartsWith(self.png.read_bytes(), b'\x89PNG')
+
   def test_answers_errors_by_one_line(self):
     for arguments, status, message in (
         ([], 2, 'at least one folder'),
@@ -49,6 +55,7 @@ class PlotTest(absltest.TestCase):
         ([*self.runs, '--labels=A'], 2, 'each of the 2 runs, got 1'),
         ([*self.runs, '--labels=A,A'], 2, 'runs apart, got A, A'),
         ([self.runs[0], '--output=/missing/x.png'], 2, '/missing/x.png'),
+        ([self.runs[0], '--against=time'], 2, '--against must be some of'),
     ):
       returncode, out, err = self._plot(*arguments)
       self.assertEqual((returncode, out, err.count('\n')), (status, '', 1), err)

@@ -2,14 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draws the monitored metric of runs over rounds and over what they sent."""
 
-import itertools
-import pathlib
+from tff_binary.programs import recorded_runs
 
-from tff_binary.programs import metrics
-from tff_binary.programs import run_folder
+# Against what the metric can be drawn: the field of a point, and its label.
+AXES = {
+    'rounds': ('round_num', 'round'),
+    'uplink': ('uplink', 'uplink of all clients [MB]'),
+    'total': ('total', 'uplink and downlink of all clients [MB]'),
+}
 
 
-def plot_curves(runs, path):
+def plot_curves(runs, path, against=tuple(AXES)):
   """Draws the monitored metric against rounds and against megabytes.
 
   The megabytes are those of all clients up to a round: what they have sent, and
@@ -19,72 +22,51 @@ def plot_curves(runs, path):
     runs: A dict from labels to the folders of runs, all of which monitor the
       same metric, in most cases the test accuracy.
     path: The PNG file to write.
+    against: Some of `AXES`, each for a picture beside the others.
 
   Raises:
     DamagedFileError: If a file of a folder is not whole.
     RunFolderError: If a folder holds no round with such a metric, or another
       one than the others.
+    ValueError: If `against` names none or another axis.
     OSError: If the file cannot be written.
   """
-  curves = {}
-  monitors = {}
-  for label, folder in runs.items():
-    monitor, curves[label] = _read_curve(folder)
-    monitors.setdefault(monitor, folder)
-  if len(monitors) > 1:
-    (one, folder), (other, other_folder) = list(monitors.items())[:2]
-    raise run_folder.RunFolderError(
-        f'runs must monitor the same metric: {folder} has {one},'
-        f' {other_folder} has {other}'
+  if not against or not set(against) <= set(AXES):
+    raise ValueError(
+        f'against must be some of {", ".join(AXES)}, got'
+        f' {", ".join(against) or "none"}'
     )
+  recorded = recorded_runs.read(runs.values())
   # Imported here: only those who plot need matplotlib. `Figure` without pyplot
   # needs no display.
-  from matplotlib import figure  # pylint: disable=g-import-not-at-top
+  # pylint: disable=g-import-not-at-top
+  from matplotlib import figure
+  from matplotlib import ticker
+  # pylint: enable=g-import-not-at-top
 
-  fig = figure.Figure(figsize=(14, 4), layout='constrained')
-  by_round, by_uplink, by_total = fig.subplots(1, 3, sharey=True)
-  for label, (rounds, uplink, total, values) in curves.items():
-    # A single evaluation is a curve of one point, which no line shows.
-    marker = 'o' if len(rounds) == 1 else None
-    by_round.plot(rounds, values, label=label, marker=marker)
-    by_uplink.plot(uplink, values, label=label, marker=marker)
-    by_total.plot(total, values, label=label, marker=marker)
-  by_round.set_xlabel('round')
-  by_round.xaxis.get_major_locator().set_params(integer=True)
-  by_round.set_ylabel(next(iter(monitors)).replace('_', ' '))
-  by_round.legend()
-  by_uplink.set_xlabel('uplink of all clients [MB]')
-  by_total.set_xlabel('uplink and downlink of all clients [MB]')
-  for axes in (by_uplink, by_total):
-    axes.set_xscale('log')  # Methods differ by a factor of 32 and more.
-  for axes in (by_round, by_uplink, by_total):
+  # One alone has room for the legend.
+  width = 14 / 3 * len(against) if len(against) > 1 else 7
+  fig = figure.Figure(figsize=(width, 4), layout='constrained')
+  pictures = fig.subplots(1, len(against), sharey=True, squeeze=False)[0]
+  for axes, name in zip(pictures, against):
+    field, label = AXES[name]
+    for run_label, run in zip(runs, recorded):
+      axes.plot(
+          [getattr(point, field) for point in run.points],
+          [point.value for point in run.points],
+          label=run_label,
+          # A single evaluation is a curve of one point, which no line shows.
+          marker='o' if len(run.points) == 1 else None,
+      )
+    axes.set_xlabel(label)
+    if name == 'rounds':
+      axes.xaxis.get_major_locator().set_params(integer=True)
+    else:
+      axes.set_xscale('log')  # Methods differ by a factor of 32 and more.
+      axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+      axes.xaxis.set_major_formatter('{x:g}')
+      axes.xaxis.set_minor_formatter(ticker.NullFormatter())
     axes.grid(alpha=0.3)
+  pictures[0].set_ylabel(recorded[0].monitor.replace('_', ' '))
+  pictures[0].legend()
   fig.savefig(path, format='png', dpi=120)
-
-
-def _read_curve(folder):
-  """Returns the monitor of a run; rounds, megabytes up and in all, values."""
-  path = pathlib.Path(folder)
-  result = run_folder.RunFolder(path).read_result() or {}
-  rows = metrics.read_history(path, result.get('rounds', 0))
-  monitor = metrics.monitored(rows) if rows else None
-  columns = ('uplink_bytes', 'downlink_bytes')
-  missing = [name for name in columns if rows and name not in rows[0]]
-  if missing:
-    raise run_folder.RunFolderError(
-        f'{folder} has no {" and no ".join(missing)} (in metrics.csv)'
-    )
-  sent, received = (
-      list(itertools.accumulate(row[name] / 1e6 for row in rows))
-      for name in columns
-  )
-  points = [
-      (row['round_num'], uplink, uplink + downlink, row[monitor])
-      for row, uplink, downlink in zip(rows, sent, received)
-      if row[monitor] is not None
-  ]
-  if not points:
-    raise run_folder.RunFolderError(
-        f'{folder} holds no round with a test metric (in metrics.csv)'
-    )
-  return monitor, tuple(zip(*points))

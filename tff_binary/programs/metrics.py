@@ -36,6 +36,9 @@ _ORDER = (
     'eval_seconds',
 )
 
+# Columns that `summarize` needs.
+SUMMARIZED = _ORDER[_ORDER.index('uplink_bytes') :]
+
 _BEST = 'best_'
 _MODES = {'max': max, 'min': min}
 _CSV = 'metrics.csv'
@@ -209,6 +212,38 @@ def monitored(rows):
   return next(
       name[len(_BEST) :] for name in rows[-1] if name.startswith(_BEST)
   )
+
+
+def is_share(name):
+  """Returns whether a metric is shown in percent."""
+  return name.endswith('accuracy')
+
+
+def format_values(name, values):
+  """Returns the mean of several runs' values as text, an accuracy in percent.
+
+  Args:
+    name: The name of the metric.
+    values: Its value in each run, or None where it was not measured.
+
+  Returns:
+    Such as `91.10 (0.12)`, with the standard deviation of more than one run;
+    empty if it was not measured in one.
+  """
+  if None in values:
+    return ''
+  scale, digits = (100, 2) if is_share(name) else (1, 4)
+  text = f'{scale * statistics.fmean(values):.{digits}f}'
+  if len(values) > 1:
+    text += f' ({scale * deviation(values):.{digits}f})'
+  return text
+
+
+def deviation(values):
+  """Returns the sample standard deviation; NaN with a value not finite."""
+  if not all(map(math.isfinite, values)):
+    return math.nan
+  return statistics.stdev(values)
 
 
 def _measured(rows, name):

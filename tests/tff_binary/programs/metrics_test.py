@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of metrics.csv and result.json."""
 
+import math
 import pathlib
 import tempfile
 
@@ -189,6 +190,18 @@ class MetricsTest(parameterized.TestCase):
     summary = metrics.summarize(self._append(rows).rows)
     self.assertIsNone(summary['best_test_accuracy'])
     self.assertIsNone(summary['mean_of_last_5_test_accuracy'])
+
+  @parameterized.parameters(
+      ('test_accuracy', [0.5], '50.00'),
+      ('test_accuracy', [0.5, 0.7], '60.00 (14.14)'),
+      ('test_accuracy', [0.5, None], ''),
+      ('test_loss', [0.5, 0.5], '0.5000 (0.0000)'),
+      ('test_loss', [math.inf], 'inf'),
+      ('test_loss', [0.5, math.inf], 'inf (nan)'),
+      ('test_loss', [0.5, math.nan], 'nan (nan)'),
+  )
+  def test_formats_values_of_several_runs(self, name, values, expected):
+    self.assertEqual(metrics.format_values(name, values), expected)
 
 
 if __name__ == '__main__':
