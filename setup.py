@@ -75,6 +75,7 @@ setuptools.setup(
     python_requires='>=3.9',
     packages=setuptools.find_packages(include=['tff_binary', 'tff_binary.*']),
     package_data={
+        'tff_binary.programs': ['*.html'],
         'tff_binary.wire': ['*.md'],
         'tff_binary.runtime.worker': ['*.binpb'],
     },

@@ -1,0 +1,574 @@
+# SPDX-FileCopyrightText: 2026 The tff_binary Authors
+# SPDX-License-Identifier: Apache-2.0
+"""One web page about many runs, in one file that loads nothing.
+
+Runs that differ in the seed alone are one configuration: a line with a band,
+and a row of means.
+"""
+
+import collections
+import dataclasses
+import html
+import json
+import math
+import pathlib
+import re
+import statistics
+import string
+from typing import Any, Optional
+
+from tff_binary.programs import curves
+from tff_binary.programs import metrics
+from tff_binary.programs import recorded_runs
+from tff_binary.programs import run_folder
+from tff_binary.programs import svg_charts
+
+_PAGE = pathlib.Path(__file__).with_name('report.html')
+
+# Settings in which runs of a configuration differ: the seed and what follows.
+_OF_SEED = ('seed', 'initial_weights_sha256')
+# Columns of metrics.csv that are not drawn over the rounds.
+_NOT_DRAWN = r'round_num|best_.*|.*link_bytes|.*_seconds|num_.*'
+_ABSENT = '–'
+
+
+def write_report(folders, path, labels=None, may_differ=()):
+  """Writes a page with curves, tables and settings of runs.
+
+  Args:
+    folders: Folders of runs, or of many runs such as a sweep's output; all
+      monitor the same metric.
+    path: The HTML file to write.
+    labels: A label for each configuration, in the order of its first run; by
+      default they are named as their folders.
+    may_differ: Names of settings that do not decide the result, such as the
+      folder. They are not shown.
+
+  Raises:
+    DamagedFileError: If a file of a folder is not whole.
+    RunFolderError: If a folder holds no round in which a metric was monitored,
+      lacks another column, or monitors another metric than the others.
+    ValueError: If there is not one label for each configuration, or two are
+      equal.
+    OSError: If the file cannot be written.
+  """
+  runs = _read(folders, may_differ)
+  configurations = _configurations(runs, labels)
+  title = html.escape(
+      f'{_words(runs[0].record.monitor).capitalize()} of'
+      f' {_count(configurations, "configuration")}'
+  )
+  sections = (
+      f'<h1>{title}</h1>',
+      _curves(configurations),
+      _results(configurations),
+      _bits(configurations),
+      _other_curves(configurations),
+      _settings(configurations),
+      _runs(configurations),
+  )
+  page = string.Template(_PAGE.read_text(encoding='utf-8'))
+  pathlib.Path(path).write_text(
+      page.substitute(title=title, body='\n'.join(sections)), encoding='utf-8'
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Run:
+  """A run.
+
+  Attributes:
+    name: What it is called on the page.
+    record: What its folder holds, a `RecordedRun`.
+    summary: Its `metrics.summarize`.
+    settings: By name, without those that may differ.
+    seed: Its seed, or None if it is not recorded.
+  """
+
+  name: str
+  record: recorded_runs.RecordedRun
+  summary: dict[str, Any]
+  settings: dict[str, Any]
+  seed: Optional[int]
+
+  def environment(self):
+    """Returns the versions that it was run with, by name."""
+    environment = dict(self.record.settings.get('environment', {}))
+    environment.pop('command', None)
+    return {**environment.pop('versions', {}), **environment}
+
+
+def _read(folders, may_differ):
+  """Returns a `_Run` for each run in the folders."""
+  paths = recorded_runs.find(folders)
+  runs = []
+  for name, record in zip(
+      recorded_runs.names(paths), recorded_runs.read(paths)
+  ):
+    missing = [c for c in metrics.SUMMARIZED if c not in record.rows[0]]
+    if missing:
+      raise run_folder.RunFolderError(
+          f'{record.path} has no {" and no ".join(missing)} (in metrics.csv)'
+      )
+    sections = record.settings
+    # What the flags say, the arguments behind them say in other words.
+    settings = sections.get('flags') or {
+        **sections.get('arguments', {}),
+        **sections.get('options', {}),
+    }
+    runs.append(
+        _Run(
+            name,
+            record,
+            metrics.summarize(record.rows),
+            {
+                name: value
+                for name, value in settings.items()
+                if name not in (*may_differ, *_OF_SEED)
+            },
+            settings.get('seed'),
+        )
+    )
+  return runs
+
+
+@dataclasses.dataclass(frozen=True)
+class _Configuration:
+  """Runs that differ in the seed alone.
+
+  Attributes:
+    name: What it is called on the page.
+    number: Which of them it is, from 0: says how its line looks.
+    runs: A list of `_Run`.
+  """
+
+  name: str
+  number: int
+  runs: list[_Run]
+
+  def summary(self, key):
+    """Returns a list of a value of `metrics.summarize`, one for each run."""
+    return [run.summary[key] for run in self.runs]
+
+  def column(self, name):
+    """Returns a list of the values of a column, one dict by round a run."""
+    return [
+        {
+            row['round_num']: row[name]
+            for row in run.record.rows
+            if row.get(name) is not None
+        }
+        for run in self.runs
+    ]
+
+
+def _configurations(runs, labels):
+  """Returns a list of `_Configuration` with these labels, if any."""
+  groups = collections.defaultdict(list)
+  for run in runs:
+    settings = json.dumps(run.settings, sort_keys=True)
+    # A seed that is there twice says nothing about the deviation.
+    key = settings, 0
+    while any(run.seed == other.seed for other in groups[key]):
+      key = settings, key[1] + 1
+    groups[key].append(run)
+  groups = list(groups.values())
+  names = [_common_name(group) for group in groups]
+  if labels is None:
+    labels = names
+    if len(set(labels)) < len(labels):
+      labels = [', '.join(run.name for run in group) for group in groups]
+  if len(labels) != len(groups):
+    raise ValueError(
+        'labels must be one for each configuration, the runs that differ in the'
+        f' seed alone, of which there are {len(groups)} ({", ".join(names)});'
+        f' got {len(labels)}'
+    )
+  if len(set(labels)) < len(labels):
+    raise ValueError(
+        f'labels must tell configurations apart, got {", ".join(labels)}'
+    )
+  return [
+      _Configuration(label, number, group)
+      for number, (label, group) in enumerate(zip(labels, groups))
+  ]
+
+
+def _common_name(runs):
+  """Returns a name for runs that are named as a sweep names its folders."""
+  names = (re.sub(r'_seed[^_/]*$', '', run.name) for run in runs)
+  return ', '.join(dict.fromkeys(names))
+
+
+def _words(name):
+  return name.replace('_', ' ')
+
+
+def _count(things, noun):
+  return f'{len(things)} {noun}{"" if len(things) == 1 else "s"}'
+
+
+# Curves.
+
+
+def _curves(configurations):
+  """Returns the section of the monitored metric."""
+  monitor = configurations[0].runs[0].record.monitor
+  charts = []
+  for name, (field, label) in curves.AXES.items():
+    series = []
+    for configuration in configurations:
+      points = [
+          {p.round_num: (getattr(p, field), p.value) for p in run.record.points}
+          for run in configuration.runs
+      ]
+      series.append(_series(configuration, points, monitor))
+    charts.append(_figure(name, monitor, series, label, name != 'rounds'))
+  note = 'Megabytes are those of all clients up to a round.'
+  if any(len(configuration.runs) > 1 for configuration in configurations):
+    note += ' A line is the mean over seeds, its band one standard deviation.'
+  return _section(
+      'Curves', f'<p>{note}</p>', _legend(configurations), _grid(charts)
+  )
+
+
+def _series(configuration, points, name):
+  """Returns the mean of several runs as a line.
+
+  Args:
+    configuration: The `_Configuration`.
+    points: A list of dicts from round to a pair of numbers, one for each run.
+    name: The name of the metric.
+
+  Returns:
+    A `svg_charts.Series` of the rounds that are there in all runs.
+  """
+  scale = 100 if metrics.is_share(name) else 1
+  rounds = sorted(set(points[0]).intersection(*points[1:]))
+  values = [[scale * run[r][1] for run in points] for r in rounds]
+  return svg_charts.Series(
+      configuration.name,
+      configuration.number,
+      [statistics.fmean(run[r][0] for run in points) for r in rounds],
+      [statistics.fmean(v) for v in values],
+      [metrics.deviation(v) for v in values] if len(points) > 1 else None,
+  )
+
+
+def _other_curves(configurations):
+  """Returns the sections of the other metrics, in small pictures."""
+  monitor = configurations[0].runs[0].record.monitor
+  columns = {
+      name: None
+      for configuration in configurations
+      for run in configuration.runs
+      for name in run.record.rows[-1]
+      if name != monitor and not re.fullmatch(_NOT_DRAWN, name)
+  }
+  shared, special = [], []
+  for number, name in enumerate(columns):
+    found = [(c, c.column(name)) for c in configurations]
+    found = [(c, runs) for c, runs in found if any(runs)]
+    values = {v for _, runs in found for run in runs for v in run.values()}
+    if len({v for v in values if math.isfinite(v)}) < 2:
+      continue  # Nothing to be seen.
+    series = [
+        _series(c, [{r: (r, v) for r, v in run.items()} for run in runs], name)
+        for c, runs in found
+    ]
+    is_shared = len(found) == len(configurations)
+    charts = shared if is_shared else special
+    charts.append(_figure(f'metric{number}', name, series, 'round'))
+  sections = []
+  for title, charts in (
+      ('Other metrics', shared),
+      ('Metrics of some configurations', special),
+  ):
+    if any(charts):
+      sections.append(_section(title, _legend(configurations), _grid(charts)))
+  return '\n'.join(sections)
+
+
+def _figure(chart_id, metric, series, x_label, log_x=False):
+  """Returns a picture with its caption; empty if there is nothing to draw."""
+  y_label = _words(metric) + (' [%]' if metrics.is_share(metric) else '')
+  chart = svg_charts.line_chart(
+      chart_id,
+      f'{y_label} against {x_label}',
+      series,
+      x_label,
+      y_label,
+      log_x,
+      log_y='bits_per_param' in metric,  # From 32 to less than 1.
+  )
+  if chart is None:
+    return ''
+  caption = ''
+  if chart.is_cut:
+    caption = '<figcaption>Outliers lie outside of the picture.</figcaption>'
+  return f'<figure>{chart.svg}{caption}</figure>'
+
+
+def _grid(charts):
+  return f'<div class="charts">{"".join(charts)}</div>'
+
+
+def _key(configuration):
+  """Returns how the line of a configuration looks."""
+  classes = svg_charts.css_classes(configuration.number)
+  return (
+      '<svg class="key" viewBox="0 0 28 12" aria-hidden="true">'
+      f'<path class="line {classes}" d="M0 6h28"/></svg>'
+  )
+
+
+def _legend(configurations):
+  items = (f'<li>{_key(c)}{_escape(c.name)}</li>' for c in configurations)
+  return f'<ul class="legend">{"".join(items)}</ul>'
+
+
+def _section(title, *parts):
+  return f'<section>\n<h2>{title}</h2>\n' + '\n'.join(parts) + '\n</section>'
+
+
+# Tables.
+
+
+@dataclasses.dataclass(frozen=True)
+class _Cell:
+  """A cell of a table.
+
+  Attributes:
+    content: Its HTML.
+    value: What it is sorted by if that is a number, NaN if it is empty.
+  """
+
+  content: str
+  value: Optional[float] = None
+
+
+def _text(value):
+  return _Cell(_escape(str(value)))
+
+
+def _escape(text):
+  """Returns text as HTML that may be broken after its punctuation."""
+  return re.sub(r'([_/,-])(?=\w)', r'\1<wbr>', html.escape(text))
+
+
+def _number(values, kind):
+  """Returns the mean of some numbers, in this format."""
+  mean = statistics.fmean(values)
+  return _Cell(f'{mean:{kind}}', mean)
+
+
+def _measured(metric, values):
+  """Returns the mean of a metric over some runs, with its deviation."""
+  mean = math.nan if None in values else statistics.fmean(values)
+  return _Cell(metrics.format_values(metric, values), mean)
+
+
+def _name(configuration):
+  return _Cell(_key(configuration) + _escape(configuration.name))
+
+
+def _table(caption, columns, rows, is_sortable=True):
+  """Returns a table, whose rows begin with their header.
+
+  Args:
+    caption: Its caption.
+    columns: The columns' names.
+    rows: A list of lists of `_Cell`, at least one.
+    is_sortable: Whether the reader can sort it.
+  """
+  head = ''.join(
+      f'<th scope="col"{_number_class(cell)}>{_escape(name)}</th>'
+      for name, cell in zip(columns, rows[0])
+  )
+  body = []
+  for header, *cells in rows:
+    body.append(f'<tr><th scope="row"><div>{header.content}</div></th>')
+    for cell in cells:
+      value = '' if cell.value is None else f' data-value="{cell.value!r}"'
+      body.append(f'<td{_number_class(cell)}{value}>{cell.content}</td>')
+    body.append('</tr>\n')
+  name = html.escape(caption.split('.')[0])
+  return (
+      f'<div class="scroll" role="region" tabindex="0" aria-label="{name}">\n'
+      f'<table{" class=sortable" if is_sortable else ""}>\n'
+      f'<caption><span>{html.escape(caption)}</span></caption>\n'
+      f'<thead><tr>{head}</tr></thead>\n'
+      f'<tbody>\n{"".join(body)}</tbody>\n</table>\n</div>'
+  )
+
+
+def _number_class(cell):
+  return '' if cell.value is None else ' class="number"'
+
+
+def _scores(metric, summaries):
+  """Returns the cells of the monitored metric in some runs."""
+  return [
+      _measured(metric, [s[f'{which}_{metric}'] for s in summaries])
+      for which in ('mean_of_last_5', 'best', 'last')
+  ]
+
+
+def _results(configurations):
+  """Returns the section of the results."""
+  monitor = configurations[0].runs[0].record.monitor
+  rows = []
+  for configuration in configurations:
+    seconds = [
+        statistics.median(row['round_seconds'] for row in run.record.rows)
+        for run in configuration.runs
+    ]
+    rounds = configuration.summary('rounds')
+    span = dict.fromkeys((min(rounds), max(rounds)))
+    rows.append([
+        _name(configuration),
+        *_scores(monitor, [run.summary for run in configuration.runs]),
+        _number(configuration.summary('uplink_bits_per_param'), '.4f'),
+        _number(configuration.summary('downlink_bits_per_param'), '.4f'),
+        _number(_bytes(configuration), ',.0f'),
+        _number(seconds, '.2f'),
+        _Cell('–'.join(map(str, span)), min(rounds)),
+        _Cell(str(len(rounds)), len(rounds)),
+    ])
+  unit = ' in percent' if metrics.is_share(monitor) else ''
+  caption = (
+      f'{_words(monitor).capitalize()}{unit}, in parentheses its standard'
+      ' deviation over the seeds. Bits per parameter of the compressed kernels'
+      ' and bytes as in the next table; seconds of training, the median of the'
+      ' rounds.'
+  )
+  columns = (
+      'configuration', 'mean of last 5', 'best', 'last', 'bits up',
+      'bits down', 'bytes', 's/round', 'rounds', 'seeds',
+  )
+  return _section('Results', _table(caption, columns, rows))
+
+
+def _bytes(configuration):
+  """Returns the bytes of each run, up and down."""
+  return [
+      run.summary['uplink_bytes'] + run.summary['downlink_bytes']
+      for run in configuration.runs
+  ]
+
+
+def _bits(configurations):
+  """Returns the section of what is sent."""
+  directions = ('uplink', 'downlink')
+  rows = []
+  for configuration in configurations:
+    lasts = [run.record.rows[-1] for run in configuration.runs]
+    cells = [_name(configuration)]
+    for suffix in ('', '_total'):
+      for direction in directions:
+        key = f'{direction}_bits_per_param{suffix}'
+        cells.append(_number(configuration.summary(key), '.4f'))
+    for direction in directions:
+      key = f'{direction}_bits_per_param'
+      cells.append(_number([row[key] for row in lasts], '.4f'))
+    for direction in directions:
+      cells.append(_number(configuration.summary(f'{direction}_bytes'), ',.0f'))
+    cells.append(_number(_bytes(configuration), ',.0f'))
+    rows.append(cells)
+  caption = (
+      'Bits per parameter and bytes. Bits are a client’s mean over the rounds, or'
+      ' of the last round: of the compressed kernels, or of all that is sent,'
+      ' for each entry of these kernels. Bytes are those of all clients in all'
+      ' rounds.'
+  )
+  columns = (
+      'configuration', 'kernels up', 'kernels down', 'all up', 'all down',
+      'kernels up, last', 'kernels down, last', 'bytes up', 'bytes down',
+      'bytes',
+  )
+  return _section('Bits', _table(caption, columns, rows))
+
+
+def _runs(configurations):
+  """Returns the section of the single runs."""
+  rows = []
+  for configuration in configurations:
+    for run in configuration.runs:
+      done, wanted = len(run.record.rows), run.settings.get('rounds')
+      is_done = wanted is None or done >= wanted
+      rows.append([
+          _text(run.name),
+          _name(configuration),
+          _seed(run),
+          _Cell(f'{done}' if is_done else f'{done} of {wanted}', done),
+          *_scores(run.record.monitor, [run.summary]),
+          _number([run.summary['uplink_bytes']], ',.0f'),
+          _number([run.summary['downlink_bytes']], ',.0f'),
+          _number([run.summary['seconds']], ',.0f'),
+          _text(run.record.path),
+      ])
+  columns = (
+      'run', 'configuration', 'seed', 'rounds', 'mean of last 5', 'best',
+      'last', 'bytes up', 'bytes down', 'seconds', 'folder',
+  )
+  caption = 'All runs. Seconds are of training and evaluation.'
+  table = _table(caption, columns, rows)
+  return _section(
+      'Runs',
+      f'<details><summary>{_count(rows, "run")}</summary>\n{table}</details>',
+  )
+
+
+def _seed(run):
+  if isinstance(run.seed, int):
+    return _Cell(str(run.seed), run.seed)
+  return _Cell(_ABSENT, math.nan)
+
+
+def _settings(configurations):
+  """Returns the section of the settings: different ones, then equal ones."""
+  settings = [_setting_texts(configuration) for configuration in configurations]
+  conflicting, special, equal = [], [], []
+  for name in dict.fromkeys(name for texts in settings for name in texts):
+    texts = [of_one.get(name) for of_one in settings]
+    counts = collections.Counter(text for text in texts if text is not None)
+    usual, times = counts.most_common(1)[0]
+    row = [_text(name)]
+    for text in texts:
+      cell = _text(_ABSENT if text is None else text)
+      # Where no value is usual, all are of interest.
+      is_unusual = len(counts) > 1 and (text != usual or times == 1)
+      if text is not None and is_unusual:
+        cell = _Cell(f'<mark>{cell.content}</mark>')
+      row.append(cell)
+    if len(counts) > 1:
+      conflicting.append(row)
+    elif None in texts:
+      special.append(row)
+    else:
+      equal.append(row[:2])
+  columns = ['setting', *(c.name for c in configurations)]
+  parts = []
+  for caption, rows in (
+      ('Different settings. Unusual values are marked.', conflicting),
+      ('Settings of some configurations alone.', special),
+  ):
+    if rows:
+      parts.append(_table(caption, columns, rows, is_sortable=False))
+  if equal:
+    table = _table('Equal settings', ('setting', 'value'), equal, False)
+    parts.append(
+        f'<details><summary>{_count(equal, "equal setting")}</summary>\n{table}'
+        '</details>'
+    )
+  return _section('Settings', *parts or ['<p>They are not recorded.</p>'])
+
+
+def _setting_texts(configuration):
+  """Returns settings and versions as text by name."""
+  texts = collections.defaultdict(dict)
+  for run in configuration.runs:
+    for name, value in {**run.settings, **run.environment()}.items():
+      text = value if isinstance(value, str) else json.dumps(value)
+      texts[name][text] = None
+  return {name: ', '.join(values) for name, values in texts.items()}
