@@ -12,12 +12,15 @@ import unittest
 
 from absl.testing import absltest
 from absl.testing import parameterized
+from matplotlib import image
+import numpy as np
 
 from tests import browser
 from tff_binary import files
 from tff_binary.programs import metrics
 from tff_binary.programs import report
 from tff_binary.programs import run_folder
+from tff_binary.programs import svg_charts
 
 _EMPTY = {'meta', 'wbr'}  # Elements without an end.
 
@@ -489,16 +492,35 @@ class ReportInBrowserTest(parameterized.TestCase):
     ratio = (text + 0.05) / (mark + 0.05)
     self.assertGreaterEqual(max(ratio, 1 / ratio), 4.5)
 
-  def _luminance(self, selector, style):
-    """Returns the relative luminance of the colours of elements."""
+  @parameterized.parameters((390, False), (390, True), (1280, True))
+  def test_every_line_is_seen(self, width, is_dark):
+    self.browser.open(self.page, width, is_dark)
+    self.browser.evaluate(
+        "document.querySelectorAll('.key').forEach(key => key.remove())"
+    )
+    png = self.page.with_suffix('.png')
+    self.browser.screenshot(png)
+    pixels = image.imread(png)[..., :3]
+    colours = self._colours('.line', 'stroke')
+    self.assertLen(colours, svg_charts.NUM_COLOURS)
+    for colour in colours:
+      is_near = np.abs(pixels - colour).max(axis=-1) < 0.02
+      self.assertGreater(np.sum(is_near), 200, colour)
+
+  def _colours(self, selector, style):
+    """Returns the colours of elements, each once, as red, green, blue."""
     colours = self.browser.evaluate(
         f"""[...new Set([...document.querySelectorAll({selector!r})]
         .map(e => getComputedStyle(e).{style}))]"""
     )
+    colours = [[int(c) / 255 for c in re.findall(r'\d+', c)] for c in colours]
+    self.assertEqual({len(colour) for colour in colours}, {3})  # All opaque.
+    return colours
+
+  def _luminance(self, selector, style):
+    """Returns the relative luminance of the colours of elements."""
     luminances = []
-    for colour in colours:
-      channels = [int(c) / 255 for c in re.findall(r'\d+', colour)]
-      self.assertLen(channels, 3, colour)
+    for channels in self._colours(selector, style):
       linear = [
           c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
           for c in channels
