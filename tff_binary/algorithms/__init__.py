@@ -12,6 +12,8 @@ from tff_binary.algorithms.bifl_full import BiFLFull
 from tff_binary.algorithms.bifl_full import build_bifl_full
 from tff_binary.algorithms.dadaquant import build_dadaquant
 from tff_binary.algorithms.dadaquant import DAdaQuant
+from tff_binary.algorithms.eden import build_eden
+from tff_binary.algorithms.eden import EDEN
 from tff_binary.algorithms.ef_signsgd import build_ef_signsgd
 from tff_binary.algorithms.ef_signsgd import EFSignSGD
 from tff_binary.algorithms.fedavg import build_fedavg

@@ -12,6 +12,7 @@ from tff_binary.wire.entropy import EntropyCodec
 from tff_binary.wire.qsgd import QSGDCodec
 from tff_binary.wire.quantized import QuantizedCodec
 from tff_binary.wire.quantized import RangeCodec
+from tff_binary.wire.rotated import RotatedCodec
 from tff_binary.wire.sign_planes import SignPlanesCodec
 from tff_binary.wire.signs import NoisySignCodec
 from tff_binary.wire.signs import SignCodec
