@@ -28,6 +28,8 @@ from tff_binary.algorithms.fedpaq import build_fedpaq
 from tff_binary.algorithms.fedpaq import FedPAQ
 from tff_binary.algorithms.fedpm import build_fedpm
 from tff_binary.algorithms.fedpm import FedPM
+from tff_binary.algorithms.heterofl import build_heterofl
+from tff_binary.algorithms.heterofl import HeteroFL
 from tff_binary.algorithms.learned_ternary import build_learned_ternary
 from tff_binary.algorithms.learned_ternary import LearnedTernary
 from tff_binary.algorithms.lpt import build_lpt
@@ -43,6 +45,8 @@ from tff_binary.algorithms.signsgd import build_signsgd
 from tff_binary.algorithms.signsgd import SignSGD
 from tff_binary.algorithms.signsgd_majority_vote import build_signsgd_majority_vote
 from tff_binary.algorithms.signsgd_majority_vote import SignSGDMajorityVote
+from tff_binary.algorithms.splitmix import build_splitmix
+from tff_binary.algorithms.splitmix import SplitMix
 from tff_binary.algorithms.stoc_signsgd import build_stoc_signsgd
 from tff_binary.algorithms.stoc_signsgd import StocSignSGD
 from tff_binary.algorithms.zerofl import build_zerofl

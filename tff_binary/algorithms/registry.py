@@ -70,6 +70,28 @@ def level_phases():
   )
 
 
+def parse_shares(name: str, text: str) -> list[float]:
+  """Returns the numbers in (0, 1] that a string lists.
+
+  Args:
+    name: The parameter's name.
+    text: The numbers, separated by commas.
+
+  Raises:
+    ValueError: If it holds anything else, naming both.
+  """
+  try:
+    shares = [float(part) for part in text.split(',')]
+  except ValueError:
+    shares = []
+  if not shares or not all(0.0 < share <= 1.0 for share in shares):
+    raise ValueError(
+        f'{name} must be numbers > 0 and <= 1, separated by commas, got'
+        f' {text!r}.'
+    )
+  return shares
+
+
 @dataclasses.dataclass(frozen=True)
 class Hyperparameters:
   """Base class of the algorithms: their hyper-parameters and their recipes.

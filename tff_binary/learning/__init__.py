@@ -26,3 +26,6 @@ from tff_binary.learning.process import model_tensors
 from tff_binary.learning.process import sampled_model_weights
 from tff_binary.learning.round_metrics import round_metrics
 from tff_binary.learning.stateful_process import StatefulLearningProcess
+from tff_binary.learning.sub_models import BaseSampler
+from tff_binary.learning.sub_models import RateChooser
+from tff_binary.learning.sub_models import SubModels

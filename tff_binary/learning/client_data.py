@@ -15,7 +15,7 @@ DEFAULT_BATCH_SIZE = 64
 
 # What a client draws random numbers for. Runs are resumed by other releases, so
 # the numbers stay.
-SHUFFLE, FORWARD, UPLOAD, RECEIVE, AUGMENT, REPORT = range(6)
+SHUFFLE, FORWARD, UPLOAD, RECEIVE, AUGMENT, REPORT, CHOOSE = range(7)
 
 
 def read(data, local_training):
@@ -52,6 +52,10 @@ class StoredClient:
         round_num,
         self._element['client_id'],
     )
+
+  def identity(self):
+    """Returns the client's id, an int32 scalar."""
+    return self._element['client_id']
 
   def num_steps(self):
     """Returns the number of batches in all epochs, an int32 scalar."""
@@ -148,12 +152,19 @@ class BatchedClient:
 
   def seed(self, run_seed, round_num):
     seed = [run_seed, seeds.CLIENT_ROUND_DRAWS]
-    of_first_batch = tf.cond(
+    return seeds.fold_in(self._of_first_batch(seed), round_num)
+
+  def identity(self):
+    """Returns a number that follows from the first batch, an int32 scalar."""
+    return self._of_first_batch([0, 0])[1]
+
+  def _of_first_batch(self, seed):
+    """Returns a seed of the first batch; without one, `seed`."""
+    return tf.cond(
         self._first.has_value(),
         lambda: seeds.of_values(seed, tf.nest.flatten(self._first.get_value())),
         lambda: tf.constant(seed),
     )
-    return seeds.fold_in(of_first_batch, round_num)
 
   def num_steps(self):
     """Returns the limit, or the number of batches: known, or counted."""

@@ -169,6 +169,9 @@ class KerasModel(tff.learning.models.VariableModel):
       )
     self.keras_model = keras_model
     self._input_spec = input_spec
+    self._losses_and_metrics = dict(
+        loss_fn=loss_fn, loss_weights=loss_weights, metrics_fn=metrics_fn
+    )
     outputs = _named_outputs(keras_model, _predictions(keras_model, input_spec))
     _check_dtypes(keras_model, outputs)
     names = list(outputs)
@@ -303,6 +306,12 @@ class KerasModel(tff.learning.models.VariableModel):
         )
       results[name] = float(str(value))  # 0.9, not 0.8999999761581421.
     return results
+
+  def with_keras_model(self, keras_model: tf.keras.Model) -> 'KerasModel':
+    """Returns the same with another Keras model of the same outputs."""
+    return KerasModel(
+        keras_model, self._input_spec, **self._losses_and_metrics
+    )
 
   @property
   def num_classes(self) -> Optional[int]:

@@ -22,6 +22,7 @@ from tff_binary.layers import weight_layer
 from tff_binary.learning import finalizers
 from tff_binary.learning import keras_models
 from tff_binary.learning import local_training
+from tff_binary.learning import sub_models as sub_models_lib
 from tff_binary.ops import rounding
 from tff_binary.ops import seeds
 
@@ -46,7 +47,8 @@ class Method:
   `level_phases`, `knows_chances`.
   What the server makes of it: `weighting`, `build_finalizer`,
   `inference_kernel`. What it sends: `build_distributor`. What it starts from:
-  `initial_kernel`.
+  `initial_kernel`. Whether clients get and train parts of the model alone:
+  `sub_models`.
 
   Where the server's tensor is something else than a kernel, what becomes of it
   depends on its place in the model. `build_weight_layer` and `inference_kernel`
@@ -97,6 +99,10 @@ class Method:
     inference_samples: How many draws the model is evaluated with, whose metrics
       are averaged, see `learning.sampled_model_weights`. The first one is what
       `get_model_weights` returns.
+    sub_models: The parts of the model that clients train, in float32, and of
+      which alone they send and get the weights, see `SubModels`; all else but
+      `is_compressed`, `weighting` and `build_finalizer` is as in FedAvg then.
+      `None` for the whole model.
   """
 
   codec: wire.Codec = wire.Float32Codec()
@@ -116,6 +122,7 @@ class Method:
   build_finalizer: BuildFinalizer = finalizers.build_model_update_finalizer
   inference_kernel: Optional[Callable[..., tf.Tensor]] = None
   inference_samples: int = 1
+  sub_models: Optional[sub_models_lib.SubModels] = None
 
   def __post_init__(self):
     parameters.Constraint(str, choices=('examples', 'uniform')).check(
@@ -138,7 +145,7 @@ class Method:
   @property
   def takes_downlink_bits(self) -> bool:
     """Whether the user decides how kernels travel to the clients."""
-    return self.build_distributor is None
+    return self.build_distributor is None and self.sub_models is None
 
   @property
   def takes_server_optimizer(self) -> bool:
@@ -218,6 +225,11 @@ class Method:
     parameters.check(local_bits=local_bits)
     if local_bits >= _FLOAT32_BITS:
       return self
+    if self.sub_models is not None:
+      raise ValueError(
+          'local_bits must be 32 with methods that train sub-models, got'
+          f' {local_bits}.'
+      )
     prepare_model = quantizing_activations(local_bits, seed)
 
     def build_weight_layer(tensors, index):

@@ -18,11 +18,16 @@ from tff_binary.learning import initial_weights
 from tff_binary.learning import local_training as local_training_lib
 from tff_binary.learning import method as method_lib
 from tff_binary.learning import stateful_process
+from tff_binary.learning import sub_model_process
 from tff_binary.learning import updated_variables
 
 _FLOAT32_BITS = 32
 
 ModelAggregator = tff.aggregators.WeightedAggregationFactory
+
+
+def _as_it_is(factory: ModelAggregator) -> ModelAggregator:
+  return factory
 
 
 def build_learning_process(
@@ -35,7 +40,7 @@ def build_learning_process(
     is_compressed: Optional[aggregators.IsCompressed] = None,
     wrap_aggregator: Callable[
         [ModelAggregator], ModelAggregator
-    ] = lambda factory: factory,
+    ] = _as_it_is,
     downlink_bits: int = 32,
     downlink_step_scale: float = 0.0,
     downlink_coding: str = 'packed',
@@ -102,7 +107,8 @@ def build_learning_process(
       no `QSGDCodec`.
     ValueError: If no trainable tensor is compressed, if one is not float32 that
       weight layers or a packed downlink take, if `model_fn` returns one model
-      twice, or if the method excludes a choice.
+      twice, if the method excludes a choice, or if it trains sub-models and a
+      layer cannot be made narrower.
   """
   method.check_choices(
       downlink_bits, downlink_step_scale, downlink_coding, server_optimizer
@@ -136,6 +142,23 @@ def build_learning_process(
           for v, c in zip(model.trainable_variables, tensors.is_compressed)
           if c
       )
+  if method.sub_models is not None:
+    if wrap_aggregator is not _as_it_is:
+      raise ValueError(
+          'wrap_aggregator is for methods whose clients all send the whole'
+          f' model, got {wrap_aggregator!r}.'
+      )
+    return sub_model_process.build_sub_model_process(
+        model,
+        graph,
+        tensors,
+        method,
+        initial_weights.build_initial_weights(model_fn, model, graph),
+        element_spec=element_spec,
+        local_training=local_training,
+        server_optimizer=server_optimizer,
+        seed=seed,
+    )
   compressed = tensors.is_compressed
 
   def prepared_model_fn():

@@ -22,8 +22,9 @@ def round_metrics(
   `levels` are the clients' loss before training and the round's number of
   levels, where the aggregator adapts that.
 
-  Where clients take kernels to a different extent, these count as the clients'
-  weight layers report them, and all else as the distributor measures it.
+  Where clients take kernels to a different extent, these count as the clients
+  report them, and all else as the distributor measures it or clients report,
+  too.
 
   Args:
     metrics: The metrics of a process of this package, from one round.
@@ -33,6 +34,7 @@ def round_metrics(
   """
   train = collections.OrderedDict(metrics['client_work']['train'])
   received = _number(train.pop('received_bytes', 0))
+  received_other = _number(train.pop('received_other_bytes', 0))
   row = collections.OrderedDict()
   # The mean over no examples is a zero, which was not measured.
   is_measured = _number(train.get('num_examples', 1)) > 0
@@ -63,12 +65,13 @@ def round_metrics(
   uplink_compressed = _find(
       metrics['aggregator'], 'compressed_uplink_bytes', sum
   )
-  downlink = received + num_clients * sum(
+  downlink = received + received_other + num_clients * sum(
       _find(metrics[sender], 'downlink_bytes_per_client', sum) or 0
       for sender in ('distributor', 'client_work', 'aggregator')
   )
-  downlink_compressed = received + num_clients * _find(
-      metrics['distributor'], 'compressed_downlink_bytes_per_client', sum
+  downlink_compressed = received + num_clients * (
+      _find(metrics['distributor'], 'compressed_downlink_bytes_per_client', sum)
+      or 0
   )
   bits_per_param = 8.0 / (num_clients * params)
   row['uplink_bytes'] = uplink

@@ -16,7 +16,9 @@ from tff_binary import wire
 _SGD = tff.learning.optimizers.build_sgdm(1.0)
 
 # What a method decides by itself.
-_OWN_DOWNLINK = ('fedbif', 'lpt', 'signsgd_majority_vote')
+_OWN_DOWNLINK = (
+    'fedbif', 'heterofl', 'lpt', 'signsgd_majority_vote', 'splitmix',
+)  # pyformat: disable
 _OWN_SERVER_STEP = ('fedpm', 'regularized_fedpm', 'signsgd_majority_vote')
 
 
