@@ -79,6 +79,7 @@ def prepare(graph_def, feeds, fetches, initialize_op='', keep_tables=False):
     ValueError: If the graph lacks a node or its functions call themselves.
   """
   _check_functions(graph_def)
+  _forget_waiting(graph_def, feeds)
   _prune(graph_def, feeds, [*fetches, *filter(None, [initialize_op])])
   if initialize_op:
     _initialize_first(graph_def, initialize_op, feeds)
@@ -145,6 +146,22 @@ def sources(graph_def, feeds, fetches):
     raise ValueError(f'The graph has a cycle of identities at {fetch!r}.')
 
   return [source(fetch) for fetch in fetches]
+
+
+def _forget_waiting(graph_def, feeds):
+  """Removes control inputs from nodes whose values the caller gives.
+
+  A session takes them as done; grappler makes some.
+  """
+  for node in graph_def.node:
+    inputs = [
+        i
+        for i in node.input
+        if not (i.startswith('^') and with_output(i[1:]) in feeds)
+    ]
+    if len(inputs) < len(node.input):
+      del node.input[:]
+      node.input.extend(inputs)
 
 
 def _node_name(tensor):
