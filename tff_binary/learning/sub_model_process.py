@@ -214,6 +214,10 @@ def build_sub_model_process(
           ],
       )
 
+    def train_more(number, vector, data):
+      trained, weight, metrics = train_any(number, vector, data)
+      return trained, weight, metrics['non_finite_clients']
+
     @tf.function
     def train_all(numbers, received, dataset):
       data = dataset.get_single_element() if is_stored else dataset
@@ -224,21 +228,21 @@ def build_sub_model_process(
         )
         label_mask.assign(tf.cast(present, tf.float32))
         message['labels'] = packing.pack_signs(present)
-      values, weights, metrics = [], [], None
-      received_bytes = []
+      values, weights, metrics, non_finite, received_bytes = [], [], {}, [], []
       for i in range(spec.max_models):
         vector = received[i].get_single_element()
-        is_chosen = numbers[i] < spec.num_models
-        if i == 0:
+        if i == 0:  # Python values.
           trained, weight, metrics = train_any(numbers[i], vector, data)
+          failed = metrics['non_finite_clients']
         else:
-          trained, weight = tf.cond(
-              is_chosen,
-              lambda i=i, vector=vector: train_any(numbers[i], vector, data)[:2],
-              lambda: (tf.zeros([0]), tf.constant(0.0)),
+          trained, weight, failed = tf.cond(
+              numbers[i] < spec.num_models,
+              lambda i=i, vector=vector: train_more(numbers[i], vector, data),
+              lambda: (tf.zeros([0]), tf.constant(0.0), tf.constant(0)),
           )
         values.append(trained)
         weights.append(weight)
+        non_finite.append(failed)
         received_bytes.append(sizes.num_bytes(vector))
       is_chosen = numbers < spec.num_models
       models = tf.boolean_mask(numbers, is_chosen)
@@ -255,6 +259,7 @@ def build_sub_model_process(
       )
       static_bytes = all_bytes - updated_bytes
       metrics = collections.OrderedDict(metrics)
+      metrics['non_finite_clients'] = tf.reduce_max(tf.stack(non_finite))
       metrics['received_bytes'] = kernel_bytes
       metrics['received_other_bytes'] = (
           tf.add_n(received_bytes) - kernel_bytes - static_bytes

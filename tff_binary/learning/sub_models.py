@@ -144,6 +144,7 @@ class BaseSampler:
 
   @property
   def max_count(self) -> int:
+    """The most sub-models that a client trains."""
     return max(self.counts)
 
   def __call__(self, identity, seed, position):
@@ -242,6 +243,12 @@ class Architecture:
 
     def clone(layer):
       config = layer.get_config()
+      for key in config:
+        # Objects that cannot be made of their configuration are shared.
+        if key == 'activation' or key.endswith(('_constraint', '_regularizer')):
+          config[key] = getattr(layer, key)
+        elif key.endswith('_initializer'):
+          config[key] = 'zeros'  # Clients receive all weights.
       name = _WIDTHS.get(type(layer))
       is_hidden = name and layer.name not in self._output_layers
       if is_hidden:
@@ -285,7 +292,7 @@ class Architecture:
           sub_tensor.put(sub_tensor.take(x, block), block)
           for block in range(spec.num_blocks)
       ])
-      if sub_tensor.shape[-1] == sub_tensor.sub_shape[-1]:
+      if sub_tensor.sub_shape[-1] == sub_tensor.shape[-1]:  # Python values.
         total /= float(spec.num_blocks)  # Of what all sub-models add to.
       elif is_hidden and spec.scales:
         total /= self._rate

@@ -20,11 +20,23 @@ from tff_binary.runtime import contexts
 
 _CLIENTS = [tiny.client(n, client_id=i) for i, n in enumerate((12, 5, 7))]
 
+# The tiny model has 5 channels, and each rate takes its time.
+_HYPERPARAMETERS = {
+    'heterofl': {'rates': '1,0.5'},
+    'splitmix': {'num_bases': 2},
+}
+# Clients ask for what they get, which no stock form has a place for.
+_SELECTS = ('heterofl', 'splitmix')
+
 
 @functools.lru_cache(maxsize=None)
 def _build(name):
-  return algorithms.get(name).build(
+  algorithm = algorithms.get(name)
+  return algorithm.build(
       learning.keras_model_fn(tiny.dense_model, tiny.element_spec()),
+      hyperparameters=algorithm.hyperparameters(
+          **_HYPERPARAMETERS.get(name, {})
+      ),
       element_spec=tiny.element_spec(),
       local_training=learning.LocalTraining(local_epochs=2, batch_size=8),
       seed=3,
@@ -76,6 +88,10 @@ class EnginesTest(tf.test.TestCase, parameterized.TestCase):
       with self.assertRaisesRegex(TypeError, 'Expected `comp` to take two'):
         runtime.distribute_aggregate_form(process.next)
       return
+    if name in _SELECTS:
+      with self.assertRaisesRegex(ValueError, 'intrinsic federated_select'):
+        tff.backends.mapreduce.get_map_reduce_form_for_computation(process.next)
+      return
     # Without TensorFlow's optimizer, which takes seconds.
     config = tf.compat.v1.ConfigProto()
     config.graph_options.rewrite_options.disable_meta_optimizer = True
@@ -89,6 +105,11 @@ class EnginesTest(tf.test.TestCase, parameterized.TestCase):
     process = _build(name)
     if isinstance(process, learning.StatefulLearningProcess):
       message = f'^merge must be in_order for {name}, whose clients keep states'
+      with self.assertRaisesRegex(ValueError, message):
+        contexts.check_merges(process.next, name)
+      return
+    if name == 'splitmix':  # Clients' turns are found out before.
+      message = f'^merge must be in_order for {name}, whose rounds are more'
       with self.assertRaisesRegex(ValueError, message):
         contexts.check_merges(process.next, name)
       return

@@ -81,6 +81,18 @@ class TensorFlowFunctionTest(parameterized.TestCase):
     self.assertIs(y2, y)
     self.assertIs(z1.graph, sequence.graph)
 
+  def test_waiting_for_an_argument_is_no_use_of_it(self):
+    # TFF has grappler optimize graphs, which makes the two of an argument this:
+    # a constant that waits for it.
+    @tff.tensorflow.computation(np.float32, np.float32)
+    def wait(x, y):
+      with tf.control_dependencies([x]):
+        two = tf.constant(2.0)
+      return two * y
+
+    result = _function(wait)((tf.constant(1.0), tf.constant(3.0)))
+    self.assertEqual(float(result), 6.0)
+
   def test_variables_of_concurrent_calls_are_separate(self):
     @tff.tensorflow.computation(np.int32)
     def count(n):
