@@ -25,9 +25,12 @@ import weakref
 
 from absl import logging
 import portpicker
+import tensorflow as tf
 import tensorflow_federated as tff
 
+from tensorflow_federated.python.core.backends.native import compiler
 from tensorflow_federated.python.core.backends.native import mergeable_comp_compiler
+from tensorflow_federated.python.core.environments.tensorflow_backend import tensorflow_tree_transformations
 from tensorflow_federated.python.core.environments.tensorflow_frontend import tensorflow_computation
 from tff_binary.runtime import connections
 from tff_binary.runtime import errors
@@ -182,7 +185,37 @@ class _Compiler:
       return self._compiled[comp]
 
 
-_NATIVE = _Compiler(tff.backends.native.desugar_and_transform_to_native)
+def _transform_to_native(computation):
+  """Does what TFF's `desugar_and_transform_to_native` does, but for remapping.
+
+  Grappler's remapper replaces batch normalization and ReLU in training by an
+  operation that refuses channels whose number is no multiple of 4, whose shapes
+  TensorFlow checks when a worker makes a function of the graph.
+  """
+  config = tf.compat.v1.ConfigProto()
+  options = config.graph_options.rewrite_options
+  options.remapping = options.OFF
+  for name in (
+      'arithmetic_optimization',
+      'constant_folding',
+      'function_optimization',
+      'loop_optimization',
+      'memory_optimization',
+  ):
+    setattr(options, name, options.AGGRESSIVE)
+  desugared, _ = tensorflow_tree_transformations.replace_intrinsics_with_bodies(
+      computation.to_building_block()
+  )
+  return compiler.transform_to_native_form(
+      tff.framework.ConcreteComputation(
+          computation_proto=desugared.proto,
+          context_stack=tff.framework.get_context_stack(),
+      ),
+      grappler_config=config,
+  )
+
+
+_NATIVE = _Compiler(_transform_to_native)
 _MERGEABLE = _Compiler(mergeable_comp_compiler.compile_to_mergeable_comp_form)
 
 
