@@ -4,7 +4,7 @@
 
 import collections
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Optional
 
 import tensorflow as tf
 import tensorflow_federated as tff
@@ -32,22 +32,30 @@ class SubModelFormat:
       self,
       sub_tensors: Sequence[Sequence[sub_tensors_lib.SubTensor]],
       num_blocks: int = 1,
+      first_rate_only: Optional[Sequence[bool]] = None,
   ):
     """Initializes the format.
 
     Args:
       sub_tensors: For each rate one `SubTensor` for each tensor.
       num_blocks: The number of blocks.
+      first_rate_only: For each tensor whether only the vectors of the first
+        rate have it; it is 0 in the others' place. By default none is.
     """
     self._sub_tensors = sub_tensors
     self.num_blocks = num_blocks
-    self.sizes = [sum(s.size for s in of_rate) for of_rate in sub_tensors]
+    everywhere = [True] * len(sub_tensors[0])
+    others = everywhere
+    if first_rate_only is not None:
+      others = [not only for only in first_rate_only]
+    self._is_in = [everywhere] + [others] * (len(sub_tensors) - 1)
+    self.sizes = self.sizes_of(everywhere)
 
   def sizes_of(self, chosen: Sequence[bool]) -> list[int]:
     """Returns for each rate how many entries the chosen tensors have."""
     return [
-        sum(s.size for s, c in zip(of_rate, chosen) if c)
-        for of_rate in self._sub_tensors
+        sum(s.size for s, c, i in zip(of_rate, chosen, is_in) if c and i)
+        for of_rate, is_in in zip(self._sub_tensors, self._is_in)
     ]
 
   def take(self, tensors, number):
@@ -59,10 +67,13 @@ class SubModelFormat:
     """
     block = number % self.num_blocks
 
-    def of_rate(sub_tensors):
-      return lambda: self.join([s.take(x, block) for s, x in zip(sub_tensors, tensors)])
+    def of_rate(rate):
+      return lambda: self.join(
+          [s.take(x, block) for s, x in zip(self._sub_tensors[rate], tensors)],
+          rate,
+      )
 
-    branches = [of_rate(s) for s in self._sub_tensors]
+    branches = [of_rate(rate) for rate in range(len(self._sub_tensors))]
     branches.append(lambda: tf.zeros([0]))
     return tf.switch_case(number // self.num_blocks, branches)
 
@@ -86,17 +97,23 @@ class SubModelFormat:
         [of_rate(rate) for rate in range(len(self._sub_tensors))],
     )
 
-  def join(self, tensors):
-    """Returns the vector of a sub-model's tensors."""
-    return tf.concat([tf.reshape(x, [-1]) for x in tensors], axis=0)
+  def join(self, tensors, rate):
+    """Returns the vector of the tensors of a sub-model of a rate, an index."""
+    return tf.concat(
+        [tf.reshape(x, [-1]) for x, i in zip(tensors, self._is_in[rate]) if i],
+        axis=0,
+    )
 
   def split(self, vector, rate):
     """Returns the tensors of a sub-model of a rate, an index."""
-    sub_tensors = self._sub_tensors[rate]
-    pieces = tf.split(
-        vector[: self.sizes[rate]], [s.size for s in sub_tensors]
+    pairs = list(zip(self._sub_tensors[rate], self._is_in[rate]))
+    pieces = iter(
+        tf.split(vector[: self.sizes[rate]], [s.size for s, i in pairs if i])
     )
-    return [tf.reshape(x, s.sub_shape) for x, s in zip(pieces, sub_tensors)]
+    return [
+        tf.reshape(next(pieces), s.sub_shape) if i else tf.zeros(s.sub_shape)
+        for s, i in pairs
+    ]
 
 
 def build_owners_mean(

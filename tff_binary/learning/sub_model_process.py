@@ -86,9 +86,12 @@ def build_sub_model_process(
   )
   weights_type = tensors.weights_type
   num_trainable = len(tensors.is_compressed)
+  # Moving statistics are not used in training. Those of a narrow model are no
+  # others' either.
   received_format = aggregators.SubModelFormat(
       [[*a.trainable, *a.non_trainable] for a in architectures],
       spec.num_blocks,
+      [False] * num_trainable + list(tensors.is_updated),
   )
   sent_format = aggregators.SubModelFormat(
       [
@@ -97,6 +100,7 @@ def build_sub_model_process(
           for a in architectures
       ],
       spec.num_blocks,
+      [False] * num_trainable + [True] * sum(tensors.is_updated),
   )
   num_sent = num_trainable + sum(tensors.is_updated)
   is_kernel = [*tensors.is_compressed] + [False] * len(tensors.is_updated)
@@ -196,7 +200,9 @@ def build_sub_model_process(
       update, weight, metrics, _ = updates[rate](round_num, weights, data, ())
       if method.weighting == 'uniform':
         weight = tf.sign(weight)
-      vector = sent_format.join([*update['trainable'], *update['non_trainable']])
+      vector = sent_format.join(
+          [*update['trainable'], *update['non_trainable']], rate
+      )
       # What cannot be multiplied by its weight would spoil the mean.
       is_finite = tf.reduce_all(tf.math.is_finite(vector * weight))
       return (

@@ -57,7 +57,8 @@ class SubModels:
 
   Attributes:
     rates: The share of the hidden channels that a sub-model has, one for each
-      model or, with `num_blocks`, one for all.
+      model or, with `num_blocks`, one for all; the largest first. Only models
+      of the first rate have moving statistics, which the others' are unlike.
     choose: A TensorFlow function that returns the numbers of a client's
       sub-models, distinct, an int32 tensor of shape `[max_models]`; a client of
       less sub-models has the number of all sub-models in the rest. Its

@@ -146,6 +146,30 @@ class OwnersMeanTest(tf.test.TestCase):
     asked = 4 * (2 + 1) + 4 * 2
     self.assertEqual(measurements['uplink_bytes'], sent + asked)
 
+  def test_first_rate_alone_has_some_tensors(self):
+    model_format = aggregators.SubModelFormat(
+        [_of_width(4), _of_width(2)],
+        first_rate_only=[False, True, False, False],
+    )
+    tensors = [tf.ones(shape) for shape in _SHAPES]
+    messages = []
+    for rate, weight in ((0, 1.0), (1, 3.0)):
+      vector = model_format.take(tensors, tf.constant(rate)).numpy()
+      self.assertLen(vector, model_format.sizes[rate])
+      messages.append(
+          collections.OrderedDict(
+              models=np.array([rate], np.int32),
+              weights=np.array([weight], np.float32),
+              values=vector * (rate + 1),
+          )
+      )
+    self.assertEqual(model_format.sizes, [27, 15 - 2])
+    mean, _ = _mean(model_format, messages)
+    self.assertAllEqual(mean[1], [1.0] * 4)  # Of the first client alone.
+    self.assertAllEqual(mean[0], [[1.75, 1.75, 1.0, 1.0]] * 2)
+    parts = model_format.split(messages[1]['values'], 1)
+    self.assertAllEqual(parts[1], [0.0, 0.0])
+
   def test_number_too_high_is_nothing(self):
     model_format = aggregators.SubModelFormat([_of_width(2)], num_blocks=2)
     tensors = [tf.ones(shape) for shape in _SHAPES]

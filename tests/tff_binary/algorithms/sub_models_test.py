@@ -147,6 +147,31 @@ class SubModelsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertFalse(changed[2][3:].any() or changed[2][:, 1].any())
     self.assertFalse(changed[3][1])
 
+  def test_moving_statistics_are_those_of_the_whole_models(self):
+    # Client 0 is whole, client 1 has 3 of 5 channels.
+    process = _build('heterofl', tiny.batch_norm_model, rates='1,0.5')
+    data = [_client(8, i) for i in range(2)]
+    initial = process.initialize()
+    state, (row,) = _train(process, data, num_rounds=1, state=initial)
+    alone, _ = _train(process, data[:1], num_rounds=1, state=initial)
+    narrow, _ = _train(process, data[1:], num_rounds=1, state=initial)
+    statistics = [
+        s.global_model_weights.non_trainable
+        for s in (initial, state, alone, narrow)
+    ]
+    for before, both, whole, half in zip(*statistics):
+      self.assertAllEqual(both, whole)
+      self.assertAllEqual(half, before)
+      self.assertNotAllEqual(both, before)
+    # Without a bias in front of gamma and beta; statistics are as long as they.
+    sent = [
+        tiny.NUM_FEATURES * c + 2 * c + (c + 1) * tiny.NUM_CLASSES
+        for c in (5, 3)
+    ]
+    self.assertEqual(
+        row['downlink_bytes'], 4 * (sum(sent) + 2 * 5) + 2 * 4
+    )
+
   def test_splitmix_sends_its_budget(self):
     process = _build('splitmix', num_bases=3, budgets='0.34,1')
     data = [_client(8, i) for i in range(4)]

@@ -154,6 +154,25 @@ class LocalTest(parameterized.TestCase):
       self.assertEqual(psutil.Process().children(), self._before)
       self.assertAlmostEqual(_sum_of_small([0.25, 0.5]), 0.75)
 
+  def test_batch_normalization_of_two_channels_on_the_device_worker(self):
+    @tff.tensorflow.computation(tff.TensorType(np.float32, [None, 1, 1, 2]))
+    def normalize(x):
+      y = tf.raw_ops.FusedBatchNormV3(
+          x=x,
+          scale=tf.ones([2]),
+          offset=tf.zeros([2]),
+          mean=tf.zeros([0]),
+          variance=tf.zeros([0]),
+          is_training=True,
+      ).y
+      return tf.nn.relu(y)
+
+    x = np.array([[1.0, 5.0], [3.0, 1.0]], np.float32).reshape(2, 1, 1, 2)
+    with runtime.execution_context(runtime.Runtime('device', in_process=True)):
+      np.testing.assert_allclose(
+          normalize(x).reshape(2, 2), [[0.0, 1.0], [1.0, 0.0]], atol=1e-3
+      )
+
   def test_exception_ends_worker_and_restores_context(self):
     context = tff.framework.get_context_stack().current
     with self.assertRaisesRegex(KeyError, 'mine'):
