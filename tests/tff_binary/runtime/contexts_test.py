@@ -157,15 +157,18 @@ class LocalTest(parameterized.TestCase):
   def test_batch_normalization_of_two_channels_on_the_device_worker(self):
     @tff.tensorflow.computation(tff.TensorType(np.float32, [None, 1, 1, 2]))
     def normalize(x):
-      y = tf.raw_ops.FusedBatchNormV3(
-          x=x,
-          scale=tf.ones([2]),
-          offset=tf.zeros([2]),
-          mean=tf.zeros([0]),
-          variance=tf.zeros([0]),
-          is_training=True,
-      ).y
-      return tf.nn.relu(y)
+      layers = [
+          tf.keras.layers.DepthwiseConv2D(1, depthwise_initializer='ones'),
+          tf.keras.layers.BatchNormalization(),
+      ]
+      for layer in layers:
+        layer.build(x.shape)
+
+      @tf.function
+      def run():
+        return tf.nn.relu(layers[1](layers[0](x), training=True))
+
+      return run()
 
     x = np.array([[1.0, 5.0], [3.0, 1.0]], np.float32).reshape(2, 1, 1, 2)
     with runtime.execution_context(runtime.Runtime('device', in_process=True)):
