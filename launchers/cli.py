@@ -15,6 +15,7 @@ from absl import flags
 
 from tff_binary import files
 from tff_binary.programs import logs
+from tff_binary.programs import recorded_runs
 from tff_binary.programs import run_folder
 from tff_binary.runtime import errors
 from tff_binary.runtime import processes
@@ -162,6 +163,31 @@ def _exit(error, status):
   program = os.path.basename(sys.argv[0])
   print(f'{program}: {error}', file=sys.stderr)
   sys.exit(status)
+
+
+def labels_of(folders, labels=None):
+  """Returns a label for each run.
+
+  Args:
+    folders: The folders of the runs.
+    labels: The value of --labels; by default the ends of their paths.
+
+  Raises:
+    UsageError: If there are no folders, or if the labels are not one for each.
+  """
+  if not folders:
+    raise UsageError('name at least one folder of a run')
+  labels = labels or recorded_runs.names(folders)
+  if len(labels) != len(folders):
+    raise UsageError(
+        f'--labels must hold one label for each of the {len(folders)} runs, got'
+        f' {len(labels)}'
+    )
+  if len(set(labels)) != len(labels):
+    raise UsageError(
+        f'--labels must tell the runs apart, got {", ".join(labels)}'
+    )
+  return labels
 
 
 @contextlib.contextmanager

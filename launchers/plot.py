@@ -27,18 +27,7 @@ _AGAINST = flags.DEFINE_list(
 
 def main(argv):
   folders = recorded_runs.find(argv[1:])
-  if not folders:
-    raise cli.UsageError('name at least one folder of a run')
-  labels = _LABELS.value or recorded_runs.names(folders)
-  if len(labels) != len(folders):
-    raise cli.UsageError(
-        f'--labels must hold one label for each of the {len(folders)} runs, got'
-        f' {len(labels)}'
-    )
-  if len(set(labels)) != len(labels):
-    raise cli.UsageError(
-        f'--labels must tell the runs apart, got {", ".join(labels)}'
-    )
+  labels = cli.labels_of(folders, _LABELS.value)
   with cli.errors_named_by_flags():
     curves.plot_curves(
         dict(zip(labels, folders)), _OUTPUT.value, _AGAINST.value

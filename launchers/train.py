@@ -258,6 +258,19 @@ _SEED = _define(
 _EVALUATE_EVERY = _define(
     'evaluate_every', 1, 'Evaluates the test set after every so many rounds.'
 )
+_KEEP_MODELS_EVERY = _define(
+    'keep_models_every',
+    0,
+    "Keeps the model before the first round and after every so many, for"
+    ' launchers.analyze; 0 for none.',
+)
+_OBSERVE_UPDATES = flags.DEFINE_boolean(
+    'observe_updates',
+    False,
+    'Measures in every round and kernel what is lost between an update and what'
+    ' is sent of it, step sizes and flipped bits: further columns of'
+    ' metrics.csv, for launchers.analyze.',
+)
 _OUTPUT_DIR = flags.DEFINE_string(
     'output_dir',
     None,
@@ -270,6 +283,7 @@ MAY_CHANGE = (
     *runtime_flags.NAMES,
     'cache_dir',
     'data_dir',
+    'keep_models_every',
     'output_dir',
     'plot_partition',
     'print_partition',
@@ -437,6 +451,11 @@ def main(argv):
             f' --algorithm={_ALGORITHM.value}, whose server takes steps of its'
             ' own'
         )
+  if _OBSERVE_UPDATES.value and method.level_schedule is not None:
+    raise cli.UsageError(
+        f'--observe_updates is not for --algorithm={_ALGORITHM.value}, whose'
+        ' levels the server decides on'
+    )
   with cli.errors_named_by_flags():
     method.check_choices(
         _DOWNLINK_BITS.value,
@@ -517,6 +536,7 @@ def main(argv):
       rounds=_ROUNDS.value,
       clients_per_round=_CLIENTS_PER_ROUND.value,
       evaluate_every=_EVALUATE_EVERY.value,
+      keep_models_every=_KEEP_MODELS_EVERY.value,
       preprocess_test_fn=task.preprocess_test,
       seed=_SEED.value,
       output_dir=output_dir,
@@ -531,6 +551,7 @@ def main(argv):
       downlink_step_scale=_DOWNLINK_STEP_SCALE.value,
       downlink_coding=_DOWNLINK_CODING.value,
       local_bits=_LOCAL_BITS.value,
+      observe_updates=_OBSERVE_UPDATES.value,
       server_optimizer=server_optimizer,
   )
   summary = result.summary

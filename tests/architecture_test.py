@@ -32,6 +32,7 @@ _MAY_IMPORT = {
     'algorithms': _LEARNING,
     'programs': _TOP,
     'runtime': _TOP,
+    'analysis': _TOP,
 }
 
 # What runs on every client: pure TensorFlow, of any version.

@@ -117,6 +117,7 @@ RUN = {
     'batch_size': Constraint(int, minimum=1),
     'num_steps': Constraint(int, minimum=1),
     'evaluate_every': Constraint(int, minimum=1),
+    'keep_models_every': Constraint(int, minimum=0),
     'downlink_bits': Constraint(int, minimum=2, maximum=16, also=32),
     'downlink_step_scale': Constraint(float, minimum=0.0, maximum=1e4),
     'downlink_coding': Constraint(

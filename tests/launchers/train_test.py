@@ -316,6 +316,11 @@ class TrainTest(parameterized.TestCase):
           r'^--server_optimizer=adam is not for --algorithm=fedpm',
       ),
       (
+          'observe_updates',
+          dict(algorithm='dadaquant', observe_updates=True),
+          '^--observe_updates is not for --algorithm=dadaquant, whose levels',
+      ),
+      (
           'natural_partition',
           dict(partition='natural'),
           r"^--partition \(of data without natural clients\) .*got 'natural'$",
@@ -353,6 +358,7 @@ class CommandLineTest(parameterized.TestCase):
   @parameterized.parameters(
       ('--rho=-1', r'--rho=-1: it must be a number in \[0, 100\]'),
       ('--rho=abc', r'--rho=abc: it must be a number in \[0, 100\]'),
+      ('--keep_models_every=-1', 'it must be an integer >= 0'),
       ('--rounds=0', '--rounds=0: it must be an integer >= 1'),
       ('--partition=x', '--partition=x: .*<iid|dirichlet'),
       ('--step_size=x', '--step_size=x: .*<learned|max_norm>'),

@@ -79,6 +79,9 @@ class BernoulliMask(weight_layer.WeightLayer):
     noise = seeds.uniform(self.scores.shape, seed)
     return 2.0 * masks.draw(tf.sigmoid(self.scores), noise) - 1.0
 
+  def uncompressed_update(self, kernel):
+    return 2.0 * tf.sigmoid(self.scores) - 1.0  # The mean of the draws.
+
   def measurements(self):
     size = tf.size(self.scores, tf.float32)
     mean = lambda x: tf.math.divide_no_nan(tf.reduce_sum(x), size)

@@ -165,6 +165,28 @@ class BitFreezing(weight_layer.WeightLayer):
         signs=signs, step_size=self.step_size.read_value()
     )
 
+  def observations(self, kernel):
+    """Returns the share of the active bits that the round has changed.
+
+    And the step size that the kernel was received with.
+    """
+    active = self._active.read_value()
+    received = bit_planes.select(
+        tf.cast(kernel['codes'], tf.int32), tf.maximum(active, 0)
+    )
+    trained = tf.cast(bit_planes.step(self.virtual_bits), tf.int32)
+    shape = [-1] + [1] * self._kernel_shape.rank
+    is_flipped = tf.logical_and(
+        tf.not_equal(received, trained), tf.reshape(active >= 0, shape)
+    )
+    num_active = tf.math.count_nonzero(active >= 0, dtype=tf.float32)
+    num_bits = num_active * float(self._kernel_shape.num_elements())
+    flipped = tf.math.count_nonzero(is_flipped, dtype=tf.float32)
+    return collections.OrderedDict(
+        flipped_bits=tf.math.divide_no_nan(flipped, num_bits),
+        step_size=kernel['step_size'],
+    )
+
   def state(self):
     if not self._inherit:
       return ()

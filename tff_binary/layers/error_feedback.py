@@ -64,6 +64,9 @@ class ErrorFeedback(weight_layer.WeightLayer):
   def update(self, kernel, seed):
     return self._compress(self.update_variable + self._residual)
 
+  def uncompressed_update(self, kernel):
+    return self.update_variable + self._residual
+
   def state(self):
     corrected = self.update_variable + self._residual
     return corrected - self._compress(corrected)

@@ -183,6 +183,10 @@ class LearnableBinarization(weight_layer.WeightLayer):
     del kernel  # The update is what the layer owns.
     return self.quantized(seed)
 
+  def uncompressed_update(self, kernel):
+    del kernel
+    return self.update_variable.read_value()
+
   @tf.autograph.experimental.do_not_convert
   def measurements(self):
     if not self._learned or self._bounds is None:

@@ -62,6 +62,9 @@ class LowPrecisionKernel(weight_layer.WeightLayer):
   def update(self, kernel, seed):
     return self._rounded(seed)
 
+  def uncompressed_update(self, kernel):
+    return self.trained.read_value()
+
   def _rounded(self, seed):
     return block_floating_point.quantize(
         self.trained.read_value(), *self._format, seed

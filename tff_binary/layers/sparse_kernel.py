@@ -75,3 +75,8 @@ class SparseKernel(weight_layer.WeightLayer):
         self.trained, self._num_largest(self._upload_ratio)
     )
     return tf.where(is_largest, difference, 0.0)
+
+  def uncompressed_update(self, kernel):
+    if self._upload == 'top_k_weights':
+      return tf.identity(self.trained)
+    return self.trained - kernel

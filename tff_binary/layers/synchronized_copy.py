@@ -100,6 +100,9 @@ class SynchronizedCopy(weight_layer.WeightLayer):
     del kernel, seed
     return self.update_variable.read_value()
 
+  def uncompressed_update(self, kernel):
+    return self.update_variable.read_value()
+
   def state(self):
     return collections.OrderedDict(
         copy=self._copy.read_value(), version=self._version.read_value()

@@ -159,6 +159,28 @@ class WeightLayer(tf.keras.layers.Layer, abc.ABC):
     """Returns float32 scalars by name; their mean over clients is reported."""
     return {}
 
+  def uncompressed_update(self, kernel):
+    """Returns what `update` would if it neither rounded nor left out anything.
+
+    Args:
+      kernel: See `update`.
+
+    Returns:
+      A tensor of `update`'s shape; None, the default, where nothing of the kind
+      exists.
+    """
+    del kernel
+    return None
+
+  def observations(self, kernel):
+    """Returns more float32 scalars by name, which only an analysis asks for.
+
+    Args:
+      kernel: See `update`.
+    """
+    del kernel
+    return {}
+
 
 def advance_all(layers, step):
   """Advances layers, see `WeightLayer.advance`.

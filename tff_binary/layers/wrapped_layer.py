@@ -33,6 +33,9 @@ class PlainKernel(weight_layer.WeightLayer):
     del seed
     return self._trained - kernel
 
+  def uncompressed_update(self, kernel):
+    return self._trained - kernel
+
 
 class WrappedLayer(weight_layer.WeightLayer):
   """Does what another layer does, but for what a subclass says.
@@ -84,3 +87,9 @@ class WrappedLayer(weight_layer.WeightLayer):
 
   def measurements(self):
     return self.layer.measurements()
+
+  def uncompressed_update(self, kernel):
+    return self.layer.uncompressed_update(kernel)
+
+  def observations(self, kernel):
+    return self.layer.observations(kernel)

@@ -15,7 +15,7 @@ DEFAULT_BATCH_SIZE = 64
 
 # What a client draws random numbers for. Runs are resumed by other releases, so
 # the numbers stay.
-SHUFFLE, FORWARD, UPLOAD, RECEIVE, AUGMENT, REPORT, CHOOSE = range(7)
+SHUFFLE, FORWARD, UPLOAD, RECEIVE, AUGMENT, REPORT, CHOOSE, OBSERVE = range(8)
 
 
 def read(data, local_training):

@@ -23,6 +23,7 @@ import tensorflow_federated as tff
 from tff_binary import parameters
 from tff_binary.layers import weight_layer
 from tff_binary.learning import client_data
+from tff_binary.learning import update_observer
 from tff_binary.learning import updated_variables
 from tff_binary.ops import seeds
 
@@ -123,6 +124,7 @@ def build_client_update(
     seed: int,
     reported_loss: Optional[str] = None,
     is_updated: Optional[Sequence[bool]] = None,
+    observer: Optional[update_observer.UpdateObserver] = None,
 ):
   """Returns the `tf.function` that trains one client for one round.
 
@@ -139,6 +141,7 @@ def build_client_update(
       batch normalization uses the batches' statistics.
     is_updated: One bool for each non-trainable variable: whether the update has
       its change; by default those that training changes.
+    observer: What measures the updates for further metrics, or None.
 
   Returns:
     A `tf.function` of the round number (int32 scalar), what the client receives
@@ -348,6 +351,14 @@ def build_client_update(
     # What was taken was sent, whatever has become of it.
     metrics.update(_received_bytes(layers))
     metrics['non_finite_clients'] = 1 - tf.cast(is_finite, tf.int32)
+    if observer is not None:
+      observed = observer.observe(
+          weight_layers,
+          weights.trainable,
+          trainable,
+          seeds.fold_in(client_seed, client_data.OBSERVE),
+      )
+      metrics.update(tf.nest.map_structure(keep, observed))
     new_state = client_state
     if client_state:
       new_state = [layer.state() for layer in layers]
@@ -463,6 +474,7 @@ def build_client_work(
     model: Optional[tff.learning.models.VariableModel] = None,
     is_updated: Optional[Sequence[bool]] = None,
     known: Optional[Sequence[bool]] = None,
+    observer: Optional[update_observer.UpdateObserver] = None,
 ) -> Union[tff.learning.templates.ClientWorkProcess, StatefulClientWork]:
   """Builds the client work of all processes in this package.
 
@@ -497,6 +509,8 @@ def build_client_work(
     known: One bool for each trainable tensor: whether the aggregator is told
       what the client has received in its place, see
       `aggregators.SideInformationMeanFactory`.
+    observer: What measures the updates for further metrics under `train`, means
+      over the clients that have some, or None.
 
   Returns:
     A `tff.learning.templates.ClientWorkProcess`, or a `StatefulClientWork` if
@@ -539,7 +553,6 @@ def build_client_work(
     for name in _received_bytes(layers):
       finalizers[name] = tf.identity
   finalizers['non_finite_clients'] = tf.identity
-  aggregate_metrics = tff.learning.metrics.sum_then_finalize(finalizers)
   is_stored = element_spec is not None
   data_type = tff.SequenceType(
       tff.types.tensorflow_to_type(element_spec if is_stored else batch_spec)
@@ -565,6 +578,7 @@ def build_client_work(
         seed,
         reported_loss,
         is_updated,
+        observer,
     )
     data = dataset.get_single_element() if is_stored else dataset
     update, num_examples, metrics, new_state = client_update(
@@ -578,6 +592,11 @@ def build_client_work(
     weight = tf.sign(num_examples) if is_uniform else num_examples
     result = tff.learning.templates.ClientResult(update, weight)
     return result, metrics, new_state
+
+  metrics_type = client_computation.type_signature.result[1]
+  for name in tff.structure.name_list(metrics_type):
+    finalizers.setdefault(name, _mean)  # What the observer adds.
+  aggregate_metrics = tff.learning.metrics.sum_then_finalize(finalizers)
 
   @tff.tensorflow.computation(np.int32)
   def measure(round_num):

@@ -19,6 +19,7 @@ from tff_binary.learning import local_training as local_training_lib
 from tff_binary.learning import method as method_lib
 from tff_binary.learning import stateful_process
 from tff_binary.learning import sub_model_process
+from tff_binary.learning import update_observer
 from tff_binary.learning import updated_variables
 
 _FLOAT32_BITS = 32
@@ -45,6 +46,7 @@ def build_learning_process(
     downlink_step_scale: float = 0.0,
     downlink_coding: str = 'packed',
     local_bits: int = 32,
+    observe_updates: bool = False,
     seed: int = 0,
 ) -> Union[
     tff.learning.templates.LearningProcess,
@@ -94,6 +96,9 @@ def build_learning_process(
       errors, kernels and gradients in block floating point of so many bits, as
       LPT does, see `layers.quantize_activations`. What is sent stays the
       method's.
+    observe_updates: Whether clients measure what compression does to their
+      updates, tensor by tensor, see `update_observer.UpdateObserver`. Not with
+      a level schedule, whose levels are the aggregator's.
     seed: The seed of all that clients and server draw, the one that the method
       was made with.
 
@@ -148,6 +153,11 @@ def build_learning_process(
           'wrap_aggregator is for methods whose clients all send the whole'
           f' model, got {wrap_aggregator!r}.'
       )
+    if observe_updates or local_training.keep_optimizer_state:
+      raise ValueError(
+          'observe_updates and keep_optimizer_state must be False with methods'
+          ' whose clients train parts of the model.'
+      )
     return sub_model_process.build_sub_model_process(
         model,
         graph,
@@ -160,6 +170,14 @@ def build_learning_process(
         seed=seed,
     )
   compressed = tensors.is_compressed
+  observer = None
+  if observe_updates:
+    if method.level_schedule is not None:
+      raise ValueError(
+          'observe_updates=True is not for methods with a level schedule, whose'
+          ' levels the aggregator decides on.'
+      )
+    observer = update_observer.UpdateObserver(method.codec, compressed)
 
   def prepared_model_fn():
     model = model_fn()
@@ -183,6 +201,7 @@ def build_learning_process(
       model,
       tensors.is_updated,
       compressed if method.knows_chances else None,
+      observer,
   )
   has_state = isinstance(client_work, local_training_lib.StatefulClientWork)
   output_type = client_work.next.type_signature.result

@@ -27,6 +27,7 @@ from tff_binary.programs import fingerprints
 from tff_binary.programs import inputs
 from tff_binary.programs import logs
 from tff_binary.programs import metrics
+from tff_binary.programs import models
 from tff_binary.programs import progress as progress_lib
 from tff_binary.programs import run_folder
 from tff_binary.runtime import contexts
@@ -38,6 +39,7 @@ from tensorflow.python.framework import ops
 _CLIENT_DATA = 'client_data'
 _CHECKPOINTS = 'checkpoints'
 _CLIENT_STATES = 'client_states'
+_MODELS = 'models'
 _TENSORBOARD = 'tensorboard'
 
 
@@ -76,6 +78,7 @@ def train(
     compute_dtype: str = 'float32',
     clients_per_round: Optional[int] = None,
     evaluate_every: int = 1,
+    keep_models_every: int = 0,
     monitor: Optional[str] = None,
     mode: Optional[str] = None,
     preprocess_test_fn: Optional[Callable[[Any], Any]] = None,
@@ -142,6 +145,9 @@ def train(
       without replacement; None for all.
     evaluate_every: The test set is evaluated after every so many rounds and
       after the last one.
+    keep_models_every: The global model's weights before the first round, after
+      every so many rounds and after the last one stay in models/, for
+      `tff_binary.analysis`; 0 for none. It may change on resume.
     monitor: The test metric whose best value is kept in view, such as
       `'test_loss'`; by default the accuracy, or the loss where there is none.
     mode: Whether the best value of `monitor` is the `'max'` or the `'min'`; by
@@ -151,8 +157,8 @@ def train(
     seed: Decides initial weights, drawn clients and all that clients draw; in
       `[0, 2**31)`.
     output_dir: The folder of the run: config.json, metrics.csv, tensorboard/,
-      checkpoints/, result.json, worker.log and the final model. If None,
-      nothing is kept.
+      checkpoints/, result.json, worker.log, the final model and, if asked for,
+      models/. If None, nothing is kept.
     flags: What the user has typed, to be recorded in config.json and compared
       on resume.
     may_change: Names of flags that may differ on resume. `rounds` may always,
@@ -197,7 +203,9 @@ def train(
       int, minimum=1, maximum=len(clients)
   ).check('clients_per_round', clients_per_round)
   rounds, seed = numbers['rounds'], numbers['seed']
-  parameters.check(compute_dtype=compute_dtype)
+  parameters.check(
+      compute_dtype=compute_dtype, keep_models_every=keep_models_every
+  )
   metrics.check_monitor(monitor, mode)
   # Refuses names that are none of its parameters.
   inspect.signature(learning.build_learning_process).bind_partial(
@@ -344,6 +352,7 @@ def train(
               checkpoint.notes['history'] if checkpoint else (), monitor, mode
           ),
           settings_now,
+          keep_models_every=keep_models_every,
           **numbers,
       )
     except (errors.WorkerError, run_folder.RunFolderError):
@@ -534,6 +543,7 @@ def _train_rounds(
     rounds,
     clients_per_round,
     evaluate_every,
+    keep_models_every,
     seed,
 ):
   """Trains the remaining rounds; `model` ends with the final weights.
@@ -557,6 +567,7 @@ def _train_rounds(
     rounds: See `train`.
     clients_per_round: See `train`.
     evaluate_every: See `train`.
+    keep_models_every: See `train`.
     seed: See `train`.
 
   Returns:
@@ -586,6 +597,12 @@ def _train_rounds(
       )
     tensorboard = tf.summary.create_file_writer(str(path / _TENSORBOARD))
     stack.callback(tensorboard.close)
+    kept_models = None
+    if keep_models_every:
+      kept_models = models.KeptModels(path / _MODELS)
+    if kept_models and not rounds_done:
+      process.get_model_weights(state).assign_weights_to(model)
+      kept_models.save(model, 0)
     progress.start(rounds_done)
     for round_num in range(rounds_done + 1, rounds + 1):
       start = time.monotonic()
@@ -608,6 +625,11 @@ def _train_rounds(
         start = time.monotonic()
         row.update(_mean_evaluation(process, state, model, evaluate))
         row['eval_seconds'] = time.monotonic() - start
+      if keep_models_every and (
+          round_num % keep_models_every == 0 or round_num == rounds
+      ):
+        process.get_model_weights(state).assign_weights_to(model)
+        kept_models.save(model, round_num)
       row = history.append(row)
       notes = {'settings': settings_now, 'history': history.rows}
       if client_states is not None:

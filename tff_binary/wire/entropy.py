@@ -60,6 +60,11 @@ class EntropyCodec(codec.Codec):
     self._name = name
     self.is_joint = inner.is_joint
 
+  @property
+  def inner(self):
+    """The other codec."""
+    return self._inner
+
   def named(self, name):
     other = copy.copy(self)
     other._name = name

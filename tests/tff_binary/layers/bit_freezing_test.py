@@ -52,6 +52,19 @@ def _kernel_codes(layer):
 
 class BitFreezingTest(tf.test.TestCase, parameterized.TestCase):
 
+  @parameterized.parameters([[3]], [[3, 2]], [[0, -1]])
+  def test_observes_the_share_of_flipped_bits(self, active):
+    layer, _ = _layer(active)
+    self.assertEqual(layer.observations(_received())['flipped_bits'], 0.0)
+    # Seven of the 30 bits of one plane turn; a slot without a plane has none.
+    used = [i for i, plane in enumerate(active) if plane >= 0]
+    bits = layer.virtual_bits.numpy()
+    bits[used[-1]].flat[:7] *= -1.0
+    layer.virtual_bits.assign(bits)
+    observed = layer.observations(_received())
+    self.assertAllClose(observed['flipped_bits'], 7 / (30 * len(used)))
+    self.assertEqual(observed['step_size'], _STEP_SIZE)
+
   @parameterized.parameters([[3]], [[0]], [[3, 2]], [[0, -1]], [[-1, 2]])
   def test_starts_from_the_received_kernel(self, active):
     layer, _ = _layer(active)

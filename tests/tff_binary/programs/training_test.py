@@ -26,6 +26,7 @@ from tff_binary import learning
 from tff_binary import programs
 from tff_binary.programs import checkpoints
 from tff_binary.programs import metrics
+from tff_binary.programs import models
 from tff_binary.programs import training
 
 _ROUNDS = 3
@@ -129,6 +130,43 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
   def test_draws_the_clients_asked_for(self):
     for row in self.result.history:
       self.assertEqual(row['num_clients'], 3)
+
+  def test_an_analysis_changes_no_bit_and_adds_what_it_says(self):
+    path = self.path.parent / 'analyzed'
+    result = _train(
+        output_dir=str(path), keep_models_every=2, observe_updates=True
+    )
+    for rows, others in zip(self.result.history, result.history):
+      self.assertEqual(
+          {k: v for k, v in rows.items() if k not in _TIMES},
+          {k: v for k, v in others.items() if k in rows and k not in _TIMES},
+      )
+    self.assertEqual(
+        self.result.summary['weights_sha256'], result.summary['weights_sha256']
+    )
+    # Kernels are the tensors 0 and 3.
+    self.assertCountEqual(
+        result.history[0].keys() - self.result.history[0].keys(),
+        [
+            f'train_{name}_{i}'
+            for name in ('update_error', 'update_cosine', 'step_size')
+            for i in (0, 3)
+        ],
+    )
+    for row in result.history:
+      for i in (0, 3):
+        self.assertBetween(row[f'train_step_size_{i}'], 5e-4, 5e-2)
+        self.assertBetween(row[f'train_update_cosine_{i}'], -1.0, 1.0)
+    kept = models.KeptModels(path / 'models')
+    self.assertEqual(kept.round_nums, [0, 2, 3])
+    model = tiny.batch_norm_model()
+    kept.load(model, 3)
+    for w, v in zip(model.get_weights(), result.model.get_weights()):
+      self.assertAllEqual(w, v)
+    kept.load(model, 0)
+    for w, v in zip(model.get_weights(), tiny.batch_norm_model().get_weights()):
+      self.assertAllEqual(w, v)
+    self.assertFalse((self.path / 'models').exists())
 
   def test_leaves_neither_worker_nor_client_data(self):
     self.assertEqual(_num_workers(), self.num_workers)
