@@ -284,6 +284,8 @@ class SubModelsTest(tf.test.TestCase, parameterized.TestCase):
       build(downlink_bits=8)
     with self.assertRaisesRegex(ValueError, 'wrap_aggregator is for methods'):
       build(wrap_aggregator=lambda factory: factory)
+    with self.assertRaisesRegex(ValueError, 'observe_updates and keep_'):
+      build(observe_updates=True)
     regression = learning.keras_model_fn(
         _model, tiny.element_spec(), loss_fn=tf.keras.losses.MeanSquaredError
     )
