@@ -10,17 +10,17 @@ theorems) beside it, and prints for each theorem the bound, what was measured in
 its place, and the rate at which that falls.
 
 Theorems 1 and 2 are about strongly convex functions: quadratics. Theorem 3
-needs no convexity: sums of `a u^2 / (1 + u^2)`. Of these functions mu, L, sigma,
-Gamma, F* and w* are known exactly. q^2 = d - 1 is the worst case for d weights,
+needs no convexity: sums of `a u^2 / (1 + u^2)`. Of these functions mu, L,
+sigma, Gamma, F* and w* are known exactly. q^2 = d - 1 is the worst case for d weights,
 `d |x|_inf^2 / |x|^2 - 1` at x with a single nonzero entry. G is exact for
 theorem 3. No quadratic has a bounded gradient, so for theorems 1 and 2 it is
 the largest root mean square that a run has seen, of any client in any local
 step.
 
 One process trains many independent runs at once, the expectations: each is a
-tensor of the model with its own step size and draws, noise and clients. The loss
-of a batch is multiplied by the theorem's learning rate of this step, so that the
-clients' optimizer has the rate 1.
+tensor of the model with its own step size and draws, noise and clients. The
+loss of a batch is multiplied by the theorem's learning rate of this step, so
+that the clients' optimizer has the rate 1.
 """
 
 import argparse
