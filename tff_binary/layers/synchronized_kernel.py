@@ -81,6 +81,12 @@ class SynchronizedKernel(wrapped_layer.WrappedLayer):
   def observations(self, kernel):
     return super().observations(self._kernel.read_value())
 
+  def uncompressed_update(self, kernel):
+    return super().uncompressed_update(self._kernel.read_value())
+
+  def observations(self, kernel):
+    return super().observations(self._kernel.read_value())
+
   def state(self):
     return collections.OrderedDict(
         kept=tf.nest.map_structure(lambda v: v.read_value(), self._kept),

@@ -57,6 +57,15 @@ class SynchronizedKernelTest(tf.test.TestCase):
         self.assertAllEqual(
             layer.update(offered, _SEED), plain.update(kernel, _SEED)
         )
+        self.assertAllEqual(
+            layer.uncompressed_update(offered),
+            plain.uncompressed_update(kernel),
+        )
+        tf.nest.map_structure(
+            self.assertAllEqual,
+            layer.observations(offered),
+            plain.observations(kernel),
+        )
         self.assertAllEqual(layer.received_bytes(), 7)
         self.assertEqual(
             list(layer.measurements()), list(plain.measurements())
@@ -80,6 +89,9 @@ class SynchronizedKernelTest(tf.test.TestCase):
     self.assertAllEqual(tape.gradient(kernel, trained), tf.ones(_SHAPE))
     trained.assign(3.0 * trained)
     self.assertAllEqual(layer.update(offered, _SEED), 2.0 * tf.ones(_SHAPE))
+    self.assertAllEqual(
+        layer.uncompressed_update(offered), 2.0 * tf.ones(_SHAPE)
+    )
 
 
 if __name__ == '__main__':
