@@ -56,7 +56,7 @@ class AnalyzeTest(absltest.TestCase):
     for arguments, status, message in (
         ([], 2, 'name at least one folder of a run'),
         (['a', '--labels=x,y'], 2, '--labels must hold one label'),
-        (['a/x', 'b/x'], 2, '--labels must tell the runs apart'),
+        (['a', 'b', '--labels=x,x'], 2, '--labels must tell the runs apart'),
         ([str(self.path)], 1, f'{self.path} holds no finished run'),
     ):
       done = processes.run('analyze', *arguments)
