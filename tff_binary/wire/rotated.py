@@ -19,11 +19,11 @@ from tff_binary.wire import codec
 # zero.
 _CENTROIDS = {
     1: [0.79788456],
-    2: [0.45278024, 1.51041797],
-    3: [0.24509416, 0.75600511, 1.34390913, 2.15194570],
+    2: [0.45278003, 1.51041761],
+    3: [0.24509418, 0.75600528, 1.34390928, 2.15194570],
     4: [
-        0.12839500, 0.38804844, 0.65675895, 0.94232995, 1.25623151, 1.61804637,
-        2.06901722, 2.73258959,
+        0.12839503, 0.38804830, 0.65675912, 0.94234046, 1.25623120, 1.61804639,
+        2.06901723, 2.73258957,
     ],
 }  # pyformat: disable
 
@@ -37,7 +37,8 @@ class RotatedCodec(codec.Codec):
   block's mean square, and the server rotates that back and scales it.
 
   Sources: DRIVE (Vargaftik et al., NeurIPS 2021), which is b = 1, and EDEN
-  (Vargaftik et al., ICML 2022). That a single rotation by
+  (Vargaftik et al., ICML 2022), with their code, github.com/amitport/
+  EDEN-Distributed-Mean-Estimation, tf/eden.py. That a single rotation by
   Hadamard's matrix takes the place of a uniformly random one is theirs; of a
   block with one entry that outweighs all others it hides these. Blocks in place
   of padding are ours.

@@ -39,7 +39,7 @@ class RotatedCodecTest(tf.test.TestCase, parameterized.TestCase):
       mean = (_density(low) - _density(high)) / (
           _share_above(low) - _share_above(high)
       )
-      self.assertAllClose(c, mean, atol=1e-5)
+      self.assertAllClose(c, mean, atol=1e-6)
 
   @parameterized.product(bits=(1, 2, 3, 4), length=(0, 1, 7, 8, 9, 300))
   def test_sends_codes_scales_and_a_seed(self, bits, length):
