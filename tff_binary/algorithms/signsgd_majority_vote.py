@@ -35,12 +35,12 @@ class SignSGDMajorityVote(registry.Hyperparameters):
   )
 
   def method(self, seed=0):
-    distributors = tff_binary.distributors
+    distributors, layers = tff_binary.distributors, tff_binary.layers
     history = distributors.VoteHistory(self.fixed_step_size)
     return tff_binary.learning.Method(
         codec=tff_binary.wire.SignCodec(1.0),
-        build_weight_layer=functools.partial(
-            tff_binary.layers.SynchronizedCopy, history.apply
+        build_weight_layer=lambda: layers.SynchronizedKernel(
+            layers.TrainedUpdate(), history.initial_state, history.receive
         ),
         weighting='uniform',
         build_distributor=functools.partial(

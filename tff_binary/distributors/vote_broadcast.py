@@ -14,6 +14,8 @@ from tff_binary.ops import sizes
 from tff_binary.wire import packing
 
 _FLOAT32_BYTES = 4
+# Older than any version of the server's.
+_NO_VERSION = -(2**30)
 # One more of 1 bit a parameter would take as much as the kernel.
 _MAX_VOTES = 31
 
@@ -94,6 +96,51 @@ class VoteHistory:
         votes=votes,
     )
 
+  def initial_state(self, shape):
+    """Returns what a client keeps before its first round.
+
+    Args:
+      shape: The kernel's static shape.
+
+    Returns:
+      An `OrderedDict` of `copy`, float32 of that shape, and `version`, an int32
+      scalar.
+    """
+    return collections.OrderedDict(
+        copy=tf.zeros(shape), version=tf.constant(_NO_VERSION)
+    )
+
+  def receive(self, offered, state):
+    """Returns the kernel, the client's new state and the bytes that it took.
+
+    A client whose copy is not too old takes the votes that it missed, one after
+    the other. Any other client takes the kernel.
+
+    Args:
+      offered: What `build_vote_broadcast` yields for a kernel.
+      state: What the client keeps.
+
+    Returns:
+      A float32 tensor, a structure like `state`, and an int64 scalar.
+    """
+    kernel, votes = offered['kernel'], offered['steps']
+    missed = offered['version'] - state['version']
+    takes_votes = tf.logical_and(missed >= 0, missed <= votes.shape[0])
+    missed = tf.where(takes_votes, missed, 0)
+    # A loop over as many votes as were missed, most often one of all these.
+    _, copy = tf.while_loop(
+        lambda i, copy: i >= 0,
+        lambda i, copy: (i - 1, self.apply(copy, votes[i])),
+        (missed - 1, tf.where(takes_votes, state['copy'], kernel)),
+    )
+    num_bytes = tf.where(
+        takes_votes,
+        tf.cast(missed, tf.int64) * votes.shape[1],  # A vote is uint8.
+        sizes.num_bytes(kernel),
+    )
+    kept = collections.OrderedDict(copy=copy, version=offered['version'])
+    return copy, kept, num_bytes
+
   def apply(self, kernel, vote):
     """Returns a kernel after a vote.
 
@@ -116,7 +163,7 @@ def build_vote_broadcast(
 ) -> tff.learning.templates.DistributionProcess:
   """Offers kernels together with the last votes that have changed them.
 
-  All other tensors are sent as they are. `SynchronizedCopy` takes the votes
+  All other tensors are sent as they are. `VoteHistory.receive` takes the votes
   that a client has missed, or the kernel where these are not less.
 
   TFF broadcasts one message to all clients, which holds both. What is counted

@@ -13,6 +13,6 @@ from tff_binary.layers.low_precision_kernel import LowPrecisionComputation
 from tff_binary.layers.low_precision_kernel import LowPrecisionKernel
 from tff_binary.layers.sparse_activations import sparsify_gradients
 from tff_binary.layers.sparse_kernel import SparseKernel
-from tff_binary.layers.synchronized_copy import SynchronizedCopy
 from tff_binary.layers.synchronized_kernel import SynchronizedKernel
 from tff_binary.layers.weight_layer import WeightLayer
+from tff_binary.layers.wrapped_layer import TrainedUpdate

@@ -37,6 +37,40 @@ class PlainKernel(weight_layer.WeightLayer):
     return self._trained - kernel
 
 
+class TrainedUpdate(weight_layer.WeightLayer):
+  """Trains the update of a kernel, from zero, and sends it.
+
+  Attributes:
+    update_variable: The update, a trainable variable of the kernel's shape.
+  """
+
+  def __init__(self, **kwargs):
+    # In float32 under mixed precision.
+    super().__init__(dtype='float32', **kwargs)
+
+  def build(self, kernel_shape):
+    self.update_variable = self.add_weight(
+        'update', kernel_shape, initializer='zeros'
+    )
+    super().build(kernel_shape)
+
+  def start(self, num_steps):
+    del num_steps
+    self.update_variable.assign(tf.zeros_like(self.update_variable))
+
+  def call(self, kernel, seed):
+    del seed
+    return kernel + self.update_variable
+
+  def update(self, kernel, seed):
+    del kernel, seed
+    return self.update_variable.read_value()
+
+  def uncompressed_update(self, kernel):
+    del kernel
+    return self.update_variable.read_value()
+
+
 class WrappedLayer(weight_layer.WeightLayer):
   """Does what another layer does, but for what a subclass says.
 

@@ -84,8 +84,8 @@ class SignSGDMajorityVoteTest(tf.test.TestCase):
     # Signs, biases and the client's weight.
     self.assertEqual(row['uplink_bytes'], 2 * (_VOTE_BYTES + 4 * (5 + 3) + 4))
     for client_id in (1, 2):
-      for kept, i in zip(run.client_states[client_id], _KERNELS):
-        self.assertAllEqual(kept['copy'], before[i])
+      for state, i in zip(run.client_states[client_id], _KERNELS):
+        self.assertAllEqual(state['kept']['copy'], before[i])
 
   def test_every_weight_moves_by_a_step(self):
     run = _Run()
@@ -133,7 +133,7 @@ class SignSGDMajorityVoteTest(tf.test.TestCase):
         run.state, tff.learning.models.ModelWeights(zeros, [])
     )
     self._assert_received(run.next(0, 1), _KERNEL_BYTES, _KERNEL_BYTES)
-    self.assertAllEqual(run.client_states[0][0]['copy'], zeros[0])
+    self.assertAllEqual(run.client_states[0][0]['kept']['copy'], zeros[0])
     self._assert_received(run.next(0, 1), _VOTE_BYTES, _VOTE_BYTES)
 
 

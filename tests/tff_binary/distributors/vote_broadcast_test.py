@@ -7,11 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from tff_binary import distributors
-from tff_binary import layers
 
 _STEP_SIZE = 1e-3
 _SHAPES = ((5, 3), (16,))
-_SEED = (1, 2)
 
 
 def _kernels(seed=0):
@@ -89,36 +87,69 @@ class VoteHistoryTest(tf.test.TestCase, parameterized.TestCase):
   def test_copies_are_the_server_s_kernels_whatever_was_missed(self):
     random = np.random.RandomState(2)
     history, state, kernels = _history()
+    receive = tf.function(history.receive)
     is_voted = lambda r: r % 10 < 9  # Every tenth round is unusable.
     kept = {}  # By the rounds between two in which a client takes part.
     seen = set()
-    layer_of = [layers.SynchronizedCopy(history.apply) for _ in kernels]
-    for layer, kernel in zip(layer_of, kernels):
-      layer.build(kernel.shape)
     for round_num in range(71):
       for period in (3, 29, 33, 35):
         if round_num % period:
           continue
         missed = sum(map(is_voted, range(round_num - period, round_num)))
-        states = kept.get(period, [l.initial_state(_SEED) for l in layer_of])
-        for layer, kernel, votes, old in zip(
-            layer_of, kernels, state['votes'], states
-        ):
+        states = kept.get(
+            period, [history.initial_state(k.shape) for k in kernels]
+        )
+        kept[period] = []
+        for kernel, votes, old in zip(kernels, state['votes'], states):
           offer = {
               'kernel': kernel, 'steps': votes, 'version': state['version']
           }
-          layer.receive(offer, old, round_num, _SEED)
-          self.assertAllEqual(_bits(layer.state()['copy']), _bits(kernel))
+          received, new, num_bytes = receive(offer, old)
+          self.assertAllEqual(_bits(received), _bits(kernel))
+          self.assertAllEqual(_bits(new['copy']), _bits(kernel))
+          self.assertEqual(new['version'], state['version'])
           expected = 4 * kernel.shape.num_elements()
           if round_num:
             expected = min(expected, missed * len(votes[0]))
-          self.assertEqual(layer.received_bytes(), expected)
-        kept[period] = [layer.state() for layer in layer_of]
+          self.assertEqual(num_bytes, expected)
+          kept[period].append(new)
         seen.add(missed if round_num else 'first')
       if is_voted(round_num):
         kernels, _ = _voted(kernels, random)
       state = history.update(state, kernels)
     self.assertContainsSubset({'first', 2, 3, 27, 30, 31, 32}, seen)
+
+  @parameterized.named_parameters(
+      ('more_votes_than_are_kept', 40 - 32),
+      ('a_copy_of_the_future', 41),
+      ('the_first_round', None),
+  )
+  def test_takes_the_kernel_after(self, version):
+    history = distributors.VoteHistory(_STEP_SIZE)
+    kernel = tf.constant(np.arange(21.0).reshape(7, 3), tf.float32)
+    state = history.initial_state(kernel.shape)
+    if version is not None:
+      state['version'] = tf.constant(version)
+    votes = tf.fill([31, 3], tf.constant(255, tf.uint8))
+    offer = {'kernel': kernel, 'steps': votes, 'version': tf.constant(40)}
+    received, new, num_bytes = history.receive(offer, state)
+    self.assertAllEqual(received, kernel)
+    self.assertAllEqual(new['copy'], kernel)
+    self.assertEqual(new['version'], 40)
+    self.assertEqual(num_bytes, 4 * 21)
+
+  def test_what_a_copy_does_not_need_it_does_not_look_at(self):
+    history = distributors.VoteHistory(_STEP_SIZE)
+    copy = tf.constant(np.arange(21.0).reshape(7, 3), tf.float32)
+    offer = {
+        'kernel': copy * np.nan,
+        'steps': tf.fill([31, 3], tf.constant(255, tf.uint8)),
+        'version': tf.constant(40),
+    }
+    state = {'copy': copy, 'version': tf.constant(40)}
+    received, _, num_bytes = history.receive(offer, state)
+    self.assertAllEqual(received, copy)
+    self.assertEqual(num_bytes, 0)
 
 
 if __name__ == '__main__':

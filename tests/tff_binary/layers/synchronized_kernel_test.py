@@ -93,6 +93,25 @@ class SynchronizedKernelTest(tf.test.TestCase):
         layer.uncompressed_update(offered), 2.0 * tf.ones(_SHAPE)
     )
 
+  def test_an_update_is_trained_from_zero(self):
+    layer = _layer(layers.TrainedUpdate())
+    offered = {'change': tf.fill(_SHAPE, 3.0)}
+    layer.receive(offered, layer.initial_state(_SEED), 0, _SEED)
+    (update,) = layer.trainable_variables
+    update.assign(tf.ones(_SHAPE))  # Of the client before.
+    layer.start(5)
+    with tf.GradientTape() as tape:
+      kernel = layer(offered, _SEED)
+    self.assertAllEqual(kernel, tf.fill(_SHAPE, 3.0))
+    self.assertAllEqual(tape.gradient(kernel, update), tf.ones(_SHAPE))
+    update.assign(tf.fill(_SHAPE, 0.5))
+    self.assertAllEqual(layer(offered, _SEED), tf.fill(_SHAPE, 3.5))
+    for sent in (
+        layer.update(offered, _SEED), layer.uncompressed_update(offered)
+    ):  # pyformat: disable
+      self.assertAllEqual(sent, tf.fill(_SHAPE, 0.5))
+    self.assertAllEqual(layer.state()['kept']['copy'], tf.fill(_SHAPE, 3.0))
+
 
 if __name__ == '__main__':
   tf.test.main()

@@ -74,8 +74,10 @@ _BUILDERS = {
     'sparse_kernel': lambda: layers.SparseKernel(
         0.5, 'diff_on_top_k_weights', 0.5
     ),
-    'synchronized_copy': lambda: layers.SynchronizedCopy(
-        lambda kernel, step: kernel + step
+    'synchronized_kernel': lambda: layers.SynchronizedKernel(
+        layers.TrainedUpdate(),
+        tf.zeros,
+        lambda offered, kept: (offered, kept, tf.constant(0, tf.int64)),
     ),
 }
 
@@ -85,11 +87,6 @@ def _received(layer, kernel):
   if isinstance(layer, layers.BitFreezing):
     codes = tf.cast(tf.clip_by_value(8.0 + 8.0 * kernel, 0.0, 15.0), tf.int32)
     return collections.OrderedDict(codes=codes, step_size=tf.constant(0.125))
-  if isinstance(layer, layers.SynchronizedCopy):
-    steps = tf.zeros([2, *kernel.shape])
-    return collections.OrderedDict(
-        kernel=kernel, steps=steps, version=tf.constant(0)
-    )
   return kernel
 
 

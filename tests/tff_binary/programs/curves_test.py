@@ -8,8 +8,8 @@ import tempfile
 
 from absl.testing import absltest
 
+from tests.tff_binary.programs import fake_runs
 from tff_binary.programs import curves
-from tff_binary.programs import metrics
 from tff_binary.programs import run_folder
 
 _PNG = b'\x89PNG\r\n'
@@ -24,19 +24,7 @@ class CurvesTest(absltest.TestCase):
 
   def _run(self, name, accuracies):
     path = self.path / name
-    path.mkdir()
-    history = metrics.History()
-    for i, accuracy in enumerate(accuracies, start=1):
-      history.append(
-          {
-              'round_num': i,
-              'train_accuracy': 0.0,
-              'uplink_bytes': 500_000,
-              'downlink_bytes': 1_000_000,
-              'test_accuracy': accuracy,
-          }
-      )
-    history.write(path)
+    fake_runs.write(path, accuracies)
     return str(path)
 
   def test_draws_runs_of_different_lengths(self):

@@ -7,6 +7,7 @@ import tempfile
 
 from absl.testing import absltest
 
+from tests.tff_binary.programs import fake_runs
 from tff_binary import files
 from tff_binary.programs import metrics
 from tff_binary.programs import recorded_runs
@@ -21,19 +22,7 @@ class RecordedRunsTest(absltest.TestCase):
 
   def _run(self, name, accuracies):
     path = self.path / name
-    path.mkdir(parents=True)
-    history = metrics.History()
-    for i, accuracy in enumerate(accuracies, start=1):
-      history.append(
-          {
-              'round_num': i,
-              'train_accuracy': 0.0,
-              'uplink_bytes': 500_000,
-              'downlink_bytes': 1_000_000,
-              'test_accuracy': accuracy,
-          }
-      )
-    history.write(path)
+    fake_runs.write(path, accuracies)
     return path
 
   def test_reads_evaluated_rounds_and_cumulative_megabytes(self):
