@@ -41,6 +41,13 @@ class FedBAT(registry.Hyperparameters):
       choices=('learned', 'max_norm'),
       source='eq. 10; max_norm: section 4',
   )
+  step_scale: float = registry.hyperparameter(
+      1.0,
+      'first step size of learned ones, in mean absolute updates',
+      minimum=1e-3,
+      maximum=1e3,
+      source='eq. 13: 1; another one: ours',
+  )
   clamp_step_size: bool = registry.hyperparameter(
       True,
       'keep learned step sizes inside [min_step_size, max_step_size]',

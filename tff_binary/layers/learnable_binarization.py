@@ -23,7 +23,7 @@ class LearnableBinarization(weight_layer.WeightLayer):
 
   The first `floor(warmup_ratio * tau)` of a client's tau local steps train m in
   full precision (eq. 12): the effective kernel is `w_t + m`. Then alpha' is set
-  to the mean absolute entry of m (eq. 13) and the remaining steps train m and
+  to the mean absolute entry of m (eq. 13, times `step_scale`, ours) and the remaining steps train m and
   alpha_e, with `alpha = alpha' exp(rho alpha_e)` (eq. 10), through the
   stochastic binarization S (eqs. 6-9). The client sends `S(m, alpha)` of a
   fresh draw after the last step, as the authors' code does (Algorithm 1 reads
@@ -49,6 +49,7 @@ class LearnableBinarization(weight_layer.WeightLayer):
       rho=6.0,
       warmup_ratio=0.5,
       step_size='learned',
+      step_scale=1.0,
       clamp_step_size=True,
       min_step_size=5e-4,
       max_step_size=5e-2,
@@ -62,6 +63,8 @@ class LearnableBinarization(weight_layer.WeightLayer):
       step_size: `'learned'`, or `'max_norm'` for `alpha = max |m|` at every
         step without clamp and without a gradient to alpha, the setting of the
         paper's section 4.
+      step_scale: alpha' of a learned step size, in mean absolute entries of m.
+        The paper's is 1.
       clamp_step_size: Whether alpha is clamped to `[min_step_size,
         max_step_size]`, with no gradient outside (authors' code only).
       min_step_size: The clamp's lower end.
@@ -73,6 +76,7 @@ class LearnableBinarization(weight_layer.WeightLayer):
     self._rho = rho
     self._warmup_ratio = warmup_ratio
     self._learned = step_size == 'learned'  # Python values.
+    self._step_scale = step_scale
     self._bounds = (
         (min_step_size, max_step_size) if clamp_step_size else None
     )
@@ -144,7 +148,9 @@ class LearnableBinarization(weight_layer.WeightLayer):
 
   def initial_step_size(self):
     """Returns alpha', a float32 scalar (eq. 13)."""
-    return binarize.initial_step_size(self.update_variable)
+    step_size = binarize.initial_step_size(self.update_variable)
+    # Python values.
+    return step_size if self._step_scale == 1 else self._step_scale * step_size
 
   def step_size(self):
     """Returns alpha, a float32 scalar; 0 while all of m is zero."""

@@ -44,9 +44,12 @@ class LearnableTernarization(learnable_binarization.LearnableBinarization):
       **kwargs: Keyword arguments of `tf.keras.layers.Layer`.
     """
     super().__init__(
-        rho=rho, warmup_ratio=warmup_ratio, clamp_step_size=False, **kwargs
+        rho=rho,
+        warmup_ratio=warmup_ratio,
+        step_scale=step_scale,
+        clamp_step_size=False,
+        **kwargs,
     )
-    self._step_scale = step_scale
     self._share = None
     if bits_per_param is not None:
       self._share = ternarize.share_of_bits(bits_per_param)
@@ -55,7 +58,7 @@ class LearnableTernarization(learnable_binarization.LearnableBinarization):
 
   def initial_step_size(self):
     if self._share is None:
-      return self._step_scale * super().initial_step_size()
+      return super().initial_step_size()
     return ternarize.step_size_of_share(self.update_variable, self._share)
 
   def _ratio(self):
