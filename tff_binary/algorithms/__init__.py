@@ -24,6 +24,8 @@ from tff_binary.algorithms.fedbif import build_fedbif
 from tff_binary.algorithms.fedbif import FedBiF
 from tff_binary.algorithms.feddq import build_feddq
 from tff_binary.algorithms.feddq import FedDQ
+from tff_binary.algorithms.fedmrn import build_fedmrn
+from tff_binary.algorithms.fedmrn import FedMRN
 from tff_binary.algorithms.fedpaq import build_fedpaq
 from tff_binary.algorithms.fedpaq import FedPAQ
 from tff_binary.algorithms.fedpm import build_fedpm
@@ -49,5 +51,7 @@ from tff_binary.algorithms.splitmix import build_splitmix
 from tff_binary.algorithms.splitmix import SplitMix
 from tff_binary.algorithms.stoc_signsgd import build_stoc_signsgd
 from tff_binary.algorithms.stoc_signsgd import StocSignSGD
+from tff_binary.algorithms.top_k import build_top_k
+from tff_binary.algorithms.top_k import TopK
 from tff_binary.algorithms.zerofl import build_zerofl
 from tff_binary.algorithms.zerofl import ZeroFL

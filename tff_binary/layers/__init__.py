@@ -11,6 +11,7 @@ from tff_binary.layers.learnable_ternarization import LearnableTernarization
 from tff_binary.layers.low_precision_activations import quantize_activations
 from tff_binary.layers.low_precision_kernel import LowPrecisionComputation
 from tff_binary.layers.low_precision_kernel import LowPrecisionKernel
+from tff_binary.layers.masked_noise import MaskedNoise
 from tff_binary.layers.sparse_activations import sparsify_gradients
 from tff_binary.layers.sparse_kernel import SparseKernel
 from tff_binary.layers.synchronized_kernel import SynchronizedKernel

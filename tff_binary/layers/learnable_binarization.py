@@ -148,9 +148,7 @@ class LearnableBinarization(weight_layer.WeightLayer):
 
   def initial_step_size(self):
     """Returns alpha', a float32 scalar (eq. 13)."""
-    step_size = binarize.initial_step_size(self.update_variable)
-    # Python values.
-    return step_size if self._step_scale == 1 else self._step_scale * step_size
+    return self._step_scale * binarize.initial_step_size(self.update_variable)
 
   def step_size(self):
     """Returns alpha, a float32 scalar; 0 while all of m is zero."""

@@ -22,6 +22,8 @@ _CODECS = {
     'block_2_bits': wire.BlockFloatingPointCodec(2, 'channel'),
     'block_16_bits': wire.BlockFloatingPointCodec(16, 'kernel'),
     'float32': wire.Float32Codec(),
+    'masked_noise': wire.MaskedNoiseCodec(),
+    'masked_noise_signed': wire.MaskedNoiseCodec('signed', 'gaussian'),
     'noisy_sign': wire.NoisySignCodec(0.1, 0.1),
     'noisy_sign_largest': wire.NoisySignCodec(_MAX, _MAX),
     'qsgd': wire.QSGDCodec(7),
