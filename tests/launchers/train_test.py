@@ -479,7 +479,13 @@ class CommandLineTest(parameterized.TestCase):
       algorithm, partition, *_ = file.stem.split('_')
       self.assertEqual(values['algorithm'], algorithm)
       self.assertEqual(values['dirichlet_beta'], partitions[partition])
-      self.assertEqual(values['kernel_initializer'], 'kaiming')
+      has_small_weights = algorithm == 'fedbif' and file.stem.endswith(
+          ('later_code', 'small_weights')
+      )
+      self.assertEqual(
+          values['kernel_initializer'],
+          'paper' if has_small_weights else 'kaiming',
+      )
       self.assertEqual(values['clients_per_round'], values['num_clients'])
       self.assertEqual(values['rounds'], 40)
 

@@ -145,6 +145,10 @@ class StepSizeTest(tf.test.TestCase, parameterized.TestCase):
     layer = _binarizing_layer([[0.01, -0.03], [0.0, 0.04]])
     self.assertAllClose(layer.step_size(), 0.02)
 
+  def test_starts_at_a_multiple_of_it(self):
+    layer = _binarizing_layer([[0.01, -0.03], [0.0, 0.04]], step_scale=1.5)
+    self.assertAllClose(layer.step_size(), 0.03)
+
   def test_rho_sets_the_pace(self):
     layer = _binarizing_layer([[0.01, -0.01]], rho=2.0)
     layer.step_exponent.assign(0.5)
