@@ -5,13 +5,10 @@
 import dataclasses
 import functools
 
-import tensorflow as tf
-
 import tff_binary
 from tff_binary.algorithms import registry
-from tff_binary.ops import masked_noise
 
-_CODE = 'github.com/Leopold1423/fedmrn-mm24, run/'
+_CODE = 'github.com/Leopold1423/fedmrn-mm24'
 
 
 @registry.register(
@@ -30,28 +27,28 @@ class FedMRN(registry.Hyperparameters):
   mask: str = registry.hyperparameter(
       'binary',
       'binary: noise or nothing; signed (FedMRNS): noise or its negative',
-      choices=masked_noise.MASKS,
-      source='section 3; signed with half the magnitude',
+      choices=('binary', 'signed'),
+      source=f'{_CODE}, run/*.2*.sh; signed: run/*.3*.sh',
   )
   noise: str = registry.hyperparameter(
       'uniform',
       'distribution of the noise: uniform in [-magnitude, magnitude), gaussian'
       ' with this deviation, or bernoulli, -magnitude or magnitude',
-      choices=masked_noise.DISTRIBUTIONS,
-      source=f'{_CODE}*.sh',
+      choices=('uniform', 'gaussian', 'bernoulli'),
+      source=f'{_CODE}, run/*.sh',
   )
   noise_magnitude: float = registry.hyperparameter(
       0.01,
       'magnitude of the noise, in units of a weight',
       minimum=1e-6,
       maximum=1e6,
-      source=f'{_CODE}*.sh; 0.005 with mask=signed',
+      source=f'{_CODE}, run/*.2*.sh; signed: 0.005, run/*.3*.sh',
   )
   progressive: bool = registry.hyperparameter(
       True,
       'mask an entry in step s of tau with chance s / tau only, and clip it'
       ' otherwise',
-      source='section 3, progressive stochastic masking',
+      source=f'{_CODE}, train/trainer.py',
   )
 
   def method(self, seed=0):
@@ -67,26 +64,8 @@ class FedMRN(registry.Hyperparameters):
             self.noise_magnitude,
             self.progressive,
         ),
-        build_finalizer=_build_finalizer,
+        build_finalizer=learning.build_masked_noise_finalizer,
     )
-
-
-def _build_finalizer(tensors, aggregate_type, server_optimizer=None):
-  """Builds the finalizer of updates that are followed by words of seeds."""
-
-  def decode(round_num, weights, aggregate):
-    del round_num  # All rounds are alike.
-    update = [
-        tf.reshape(x[: w.shape.num_elements()], w.shape) if c else x
-        for x, w, c in zip(
-            aggregate['trainable'], weights.trainable, tensors.is_compressed
-        )
-    ]
-    return weights.trainable, update
-
-  return tff_binary.learning.finalizers.build_decoding_finalizer(
-      tensors, aggregate_type, decode, server_optimizer
-  )
 
 
 build_fedmrn = registry.get('fedmrn').build

@@ -1,15 +1,12 @@
 # SPDX-FileCopyrightText: 2026 The tff_binary Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Top-k: the largest entries of trained updates, and clients that keep the rest."""
+"""Top-k: the largest entries of updates; clients keep the rest."""
 
 import dataclasses
 import functools
 
-import tensorflow as tf
-
 import tff_binary
 from tff_binary.algorithms import registry
-from tff_binary.ops import sparsity
 
 
 @registry.register(
@@ -39,20 +36,16 @@ class TopK(registry.Hyperparameters):
       source='Stich et al., Algorithm 1',
   )
 
-  def _compress(self, update):
-    # Those that the codec sends: of entries of one magnitude the first ones.
-    entries = tf.reshape(update, [-1])
-    k = sparsity.num_largest(self.ratio, entries.shape[0])
-    positions = sparsity.positions_of_largest(entries, k)[:, tf.newaxis]
-    sent = tf.gather_nd(entries, positions)
-    return tf.reshape(tf.scatter_nd(positions, sent, entries.shape), update.shape)
-
   def method(self, seed=0):
+    sparsity = tff_binary.ops.sparsity
+
+    def compress(update):
+      k = sparsity.num_largest(self.ratio, update.shape.num_elements())
+      return sparsity.keep_first_largest(update, k)
+
     layer = None
     if self.error_feedback:
-      layer = functools.partial(
-          tff_binary.layers.ErrorFeedback, self._compress
-      )
+      layer = functools.partial(tff_binary.layers.ErrorFeedback, compress)
     return tff_binary.learning.Method(
         codec=tff_binary.wire.SparseCodec(self.ratio), build_weight_layer=layer
     )

@@ -23,11 +23,11 @@ class LearnableBinarization(weight_layer.WeightLayer):
 
   The first `floor(warmup_ratio * tau)` of a client's tau local steps train m in
   full precision (eq. 12): the effective kernel is `w_t + m`. Then alpha' is set
-  to the mean absolute entry of m (eq. 13, times `step_scale`, ours) and the remaining steps train m and
-  alpha_e, with `alpha = alpha' exp(rho alpha_e)` (eq. 10), through the
-  stochastic binarization S (eqs. 6-9). The client sends `S(m, alpha)` of a
-  fresh draw after the last step, as the authors' code does (Algorithm 1 reads
-  as if the draw of the last step were sent).
+  to the mean absolute entry of m (eq. 13, times `step_scale`, ours) and the
+  remaining steps train m and alpha_e, with `alpha = alpha' exp(rho alpha_e)`
+  (eq. 10), through the stochastic binarization S (eqs. 6-9). The client sends
+  `S(m, alpha)` of a fresh draw after the last step, as the authors' code does
+  (Algorithm 1 reads as if the draw of the last step were sent).
 
   Where the paper is silent:
 

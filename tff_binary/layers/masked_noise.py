@@ -27,8 +27,6 @@ class MaskedNoise(weight_layer.WeightLayer):
     update_variable: The update u, a trainable variable of the kernel's shape.
   """
 
-  needs_num_steps = True
-
   def __init__(
       self,
       mask='binary',
@@ -51,7 +49,7 @@ class MaskedNoise(weight_layer.WeightLayer):
     self._is_signed = mask == 'signed'  # Python values.
     self._distribution = distribution
     self._magnitude = magnitude
-    self._is_progressive = is_progressive
+    self.needs_num_steps = is_progressive
 
   def build(self, kernel_shape):
     def add(name, shape, dtype='float32', trainable=False):
@@ -84,7 +82,7 @@ class MaskedNoise(weight_layer.WeightLayer):
     self._num_steps.assign(num_steps)
 
   def advance(self, step):
-    if not self._is_progressive:
+    if not self.needs_num_steps:
       self._share.assign(1.0)
       return
     share = tf.cast(step + 1, tf.float32) / tf.cast(
@@ -101,16 +99,18 @@ class MaskedNoise(weight_layer.WeightLayer):
         self._is_signed,
     )
 
-  def _message(self, entries):
-    return tf.concat([tf.reshape(entries, [-1]), self._words], axis=0)
+  def _message(self, entries, words):
+    return tf.concat([tf.reshape(entries, [-1]), words], axis=0)
 
   def call(self, kernel, seed):
     return kernel + self._masked(seed, self._share)
 
   def update(self, kernel, seed):
     del kernel  # The update is what the layer owns.
-    return self._message(self._masked(seed, tf.constant(1.0)))
+    masked = self._masked(seed, tf.constant(1.0))
+    return self._message(masked, self._words)
 
   def uncompressed_update(self, kernel):
     del kernel
-    return self._message(self.update_variable)
+    # As the server gets it: without words.
+    return self._message(self.update_variable, tf.zeros_like(self._words))

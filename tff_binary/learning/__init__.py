@@ -9,6 +9,7 @@ from tff_binary.learning.client_states import ClientStates
 from tff_binary.learning.client_store import client_dataset
 from tff_binary.learning.client_store import ClientStore
 from tff_binary.learning.finalizers import build_bit_freezing_finalizer
+from tff_binary.learning.finalizers import build_masked_noise_finalizer
 from tff_binary.learning.finalizers import build_model_update_finalizer
 from tff_binary.learning.finalizers import build_replacing_finalizer
 from tff_binary.learning.keras_models import keras_compute_dtype

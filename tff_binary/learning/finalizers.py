@@ -210,6 +210,42 @@ def build_replacing_finalizer(
   )
 
 
+def build_masked_noise_finalizer(
+    tensors: model_tensors.ModelTensors,
+    aggregate_type: tff.Type,
+    server_optimizer: Optional[tff.learning.optimizers.Optimizer] = None,
+) -> tff.learning.templates.FinalizerProcess:
+  """Builds a finalizer of flat updates that are followed by words of seeds.
+
+  All else is as with `build_model_update_finalizer`.
+
+  Args:
+    tensors: The model's tensors.
+    aggregate_type: The type of the aggregate `<trainable, non_trainable>`; a
+      compressed tensor of n entries has a vector of these and the words, see
+      `wire.MaskedNoiseCodec`.
+    server_optimizer: See `build_model_update_finalizer`.
+
+  Returns:
+    A `tff.learning.templates.FinalizerProcess`; its state is the round number
+    and the optimizer's state.
+  """
+
+  def decode(round_num, weights, aggregate):
+    del round_num  # All rounds are alike.
+    update = [
+        tf.reshape(x[: w.shape.num_elements()], w.shape) if c else x
+        for x, w, c in zip(
+            aggregate['trainable'], weights.trainable, tensors.is_compressed
+        )
+    ]
+    return weights.trainable, update
+
+  return build_decoding_finalizer(
+      tensors, aggregate_type, decode, server_optimizer
+  )
+
+
 def build_decoding_finalizer(
     tensors: model_tensors.ModelTensors,
     aggregate_type: tff.Type,

@@ -114,3 +114,19 @@ def positions_of_largest(x, k):
   first = tf.cumsum(tf.cast(equal, tf.int32)) <= num_equal
   positions = tf.where(larger | (equal & first))
   return tf.ensure_shape(tf.cast(positions[:, 0], tf.int32), [k])
+
+
+def keep_first_largest(x, k):
+  """Returns `x` with zeros in place of all but `positions_of_largest`.
+
+  Args:
+    x: A float tensor of any shape `s`.
+    k: A Python int in `[0, size of x]`.
+
+  Returns:
+    A tensor of `x`'s shape and dtype with at most k entries that are not zero.
+  """
+  entries = tf.reshape(x, [-1])
+  positions = positions_of_largest(entries, k)[:, tf.newaxis]
+  kept = tf.gather_nd(entries, positions)
+  return tf.reshape(tf.scatter_nd(positions, kept, entries.shape), x.shape)

@@ -58,8 +58,7 @@ class MaskedNoiseCodec(codec.Codec):
 
   def encode(self, value, seed=None):
     del seed  # The value has its own.
-    value = tf.saturate_cast(value, tf.float32)
-    entries, words = value[:-masked_noise.NUM_SEED_WORDS], value[-masked_noise.NUM_SEED_WORDS:]
+    entries, words = _split(tf.saturate_cast(value, tf.float32))
     noise_seed = masked_noise.seed_of(words)
     if self._is_signed:
       noise = self._noise(entries.shape[0], noise_seed)
@@ -77,24 +76,33 @@ class MaskedNoiseCodec(codec.Codec):
     signs = packing.unpack_signs(
         payload['bits'], length, tf.constant(1.0, dtype)
     )
-    masked = noise * signs if self._is_signed else tf.where(
-        signs > 0.0, noise, tf.zeros_like(noise)
-    )
+    if self._is_signed:
+      masked = noise * signs
+    else:
+      masked = tf.where(signs > 0.0, noise, tf.zeros_like(noise))
     entries = tf.math.multiply_no_nan(masked, tf.cast(weight, dtype))
-    return codec.restored(tf.pad(entries, [[0, masked_noise.NUM_SEED_WORDS]]), spec)
+    padded = tf.pad(entries, [[0, masked_noise.NUM_SEED_WORDS]])
+    return codec.restored(padded, spec)
 
   def num_off_grid(self, value):
-    value = tf.cast(value, tf.float32)
-    entries, words = value[:-masked_noise.NUM_SEED_WORDS], value[-masked_noise.NUM_SEED_WORDS:]
+    entries, words = _split(tf.cast(value, tf.float32))
     seed = masked_noise.seed_of(words)
     noise = self._noise(entries.shape[0], seed)
     other = -noise if self._is_signed else tf.zeros_like(noise)
     is_off = tf.logical_not(
         tf.logical_or(tf.equal(entries, noise), tf.equal(entries, other))
     )
-    is_off = tf.concat([is_off, tf.not_equal(words, masked_noise.seed_words(seed))], axis=0)
+    is_other_word = tf.not_equal(words, masked_noise.seed_words(seed))
+    is_off = tf.concat([is_off, is_other_word], axis=0)
     is_used = tf.reduce_any(tf.not_equal(value, 0.0))
     return tf.math.count_nonzero(tf.logical_and(is_off, is_used))
 
   def num_params(self, spec):
     return spec.shape.num_elements() - masked_noise.NUM_SEED_WORDS
+
+
+def _split(value):
+  """Returns the entries of a value and the words of its seed, both vectors."""
+  vector = tf.reshape(value, [-1])
+  num_words = masked_noise.NUM_SEED_WORDS
+  return vector[:-num_words], vector[-num_words:]

@@ -63,6 +63,14 @@ class MaskedNoiseTest(tf.test.TestCase, parameterized.TestCase):
     noise = layer._noise.numpy()
     self.assertTrue(np.all((change == noise) | (change == 0.0)))
 
+  def test_counts_steps_where_it_has_to(self):
+    self.assertTrue(layers.MaskedNoise().needs_num_steps)
+    self.assertFalse(layers.MaskedNoise(is_progressive=False).needs_num_steps)
+
+  def test_what_is_not_compressed_has_no_seed(self):
+    layer = _layer()
+    self.assertAllEqual(layer.uncompressed_update(_KERNEL), tf.zeros([2002]))
+
   def test_trains_the_update_alone(self):
     layer = _layer()
     self.assertLen(layer.trainable_variables, 1)

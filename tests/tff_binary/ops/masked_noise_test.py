@@ -31,7 +31,7 @@ class MaskedNoiseTest(tf.test.TestCase, parameterized.TestCase):
   def test_noise_has_its_distribution(self, distribution, deviation):
     noise = masked_noise.draw_noise([_NUM_DRAWS], _SEED, distribution, 0.01)
     # The error of a deviation is at most 0.0051 of it here, that of the mean
-    # 0.0071: 6 of them. Fails falsely once in 10^8 seeds, and the seed is fixed.
+    # 0.0071: 6 of them. Fails falsely once in 10^8 seeds; the seed is fixed.
     self.assertAllClose(np.std(noise), deviation, rtol=0.031)
     self.assertAllClose(np.mean(noise), 0.0, atol=0.043 * deviation)
     self.assertAllGreater(np.abs(noise), 0.0)

@@ -40,6 +40,15 @@ class SparsityTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(sparsity.positions_of_largest(x, 2), [0, 2])
     self.assertAllEqual(sparsity.positions_of_largest(x, 3), [0, 1, 2])
 
+  def test_keeps_the_first_of_equal_entries(self):
+    x = tf.constant([[1.0, -1.0], [2.0, 1.0]])
+    for k, expected in (
+        (0, [[0.0, 0.0], [0.0, 0.0]]),
+        (2, [[1.0, 0.0], [2.0, 0.0]]),
+        (3, [[1.0, -1.0], [2.0, 0.0]]),
+    ):
+      self.assertAllEqual(sparsity.keep_first_largest(x, k), expected)
+
   def test_entries_that_are_not_finite_are_the_largest(self):
     x = tf.constant([1.0, _NAN, 3.0, -_INF])
     self.assertAllEqual(

@@ -48,8 +48,8 @@ class MaskedNoiseCodecTest(tf.test.TestCase, parameterized.TestCase):
     changed[3] = 0.5 * noise[3]
     self.assertEqual(codec.num_off_grid(changed), 1)
     # Another seed draws other noise.
-    other = value.numpy()
-    other[:20], other[-1] = noise, masked_noise.seed_words(tf.constant([0, 1]))[1]
+    words = masked_noise.seed_words(tf.constant([11, 1]))
+    other = tf.concat([noise, words], axis=0)
     self.assertEqual(codec.num_off_grid(other), 20)
     self.assertEqual(codec.num_off_grid(tf.zeros([22])), 0)
 
