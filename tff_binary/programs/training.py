@@ -30,6 +30,7 @@ from tff_binary.programs import metrics
 from tff_binary.programs import models
 from tff_binary.programs import progress as progress_lib
 from tff_binary.programs import run_folder
+from tff_binary.programs import tensorboard
 from tff_binary.runtime import contexts
 from tff_binary.runtime import errors
 from tff_binary.runtime import settings
@@ -595,8 +596,8 @@ def _train_rounds(
           notes.get('client_rounds', {}),
           rounds_done,
       )
-    tensorboard = tf.summary.create_file_writer(str(path / _TENSORBOARD))
-    stack.callback(tensorboard.close)
+    scalars = tensorboard.ScalarWriter(path / _TENSORBOARD)
+    stack.callback(scalars.close)
     kept_models = None
     if keep_models_every:
       kept_models = models.KeptModels(path / _MODELS)
@@ -638,11 +639,7 @@ def _train_rounds(
       if client_states is not None:
         client_states.forget(saved.round_nums[0])
       history.write(path)
-      with tensorboard.as_default(round_num):
-        for name, value in row.items():
-          if value is not None:
-            tf.summary.scalar(name, value)
-      tensorboard.flush()
+      scalars.write(round_num, row)
       progress.update(row)
   process.get_model_weights(state).assign_weights_to(model)
   return history.rows
