@@ -112,8 +112,19 @@ class MessageFormat:
       The list of the parts, all finite, and the weight to send: a float scalar,
       NaN for a client that is left out.
     """
+    parts = self._joined(value)
+    weight = _floating(weight)
+    is_finite = tf.reduce_all(
+        [tf.math.is_finite(weight)]
+        + [_is_finite_product(x, weight) for x in parts]
+    )
+    parts = [tf.where(is_finite, x, tf.zeros([], x.dtype)) for x in parts]
+    return parts, tf.where(is_finite, weight, float('nan'))
+
+  def _joined(self, value):
+    """Returns the list of the parts of a value."""
     tensors = _flatten(value)
-    parts = [
+    return [
         tensors[part.indices[0]]
         if len(part.indices) == 1
         else tf.concat(
@@ -125,14 +136,37 @@ class MessageFormat:
         )
         for part in self._parts
     ]
-    if not weight.dtype.is_floating:
-      weight = tf.cast(weight, tf.float32)
-    is_finite = tf.reduce_all(
-        [tf.math.is_finite(weight)]
-        + [_is_finite_product(x, weight) for x in parts]
-    )
-    parts = [tf.where(is_finite, x, tf.zeros([], x.dtype)) for x in parts]
-    return parts, tf.where(is_finite, weight, float('nan'))
+
+  def encode_on_grid(self, value, weight):
+    """Makes the message of a client that is likely to have nothing to refuse.
+
+    That takes one pass over large tensors where `join`, `num_off_grid` and
+    `encode` make a dozen.
+
+    Args:
+      value: The client's value.
+      weight: Its weight, a scalar.
+
+    Returns:
+      The list of the parts' payloads; the weight to send; and a bool scalar,
+      whether these are what `join` and `encode` make, because all is finite and
+      on the grid; where not, they are undefined. None where the codec has no
+      such pass for any part.
+    """
+    parts = self._joined(value)
+    codecs = [self._codec_of(part) for part in self._parts]
+    encoded = [codec.encode_on_grid(x) for codec, x in zip(codecs, parts)]
+    if all(e is None for e in encoded):
+      return None
+    weight = _floating(weight)
+    payloads, are_usable = [], [tf.math.is_finite(weight)]
+    for codec, x, e in zip(codecs, parts, encoded):
+      payload, magnitudes, is_on_grid = e or (
+          codec.encode(x), x, tf.equal(codec.num_off_grid(x), 0)
+      )  # pyformat: disable
+      payloads.append(payload)
+      are_usable += [is_on_grid, _is_finite_product(magnitudes, weight)]
+    return payloads, weight, tf.reduce_all(are_usable)
 
   def encode(self, parts, seed, codec=None):
     """Returns the list of the parts' payloads.
@@ -181,11 +215,17 @@ class MessageFormat:
         if part.is_compressed
     }
 
-  def decode(self, payloads, weight):
-    """Returns the parts, multiplied by a weight."""
+  def add_decoded(self, totals, payloads, weight):
+    """Returns sums of parts, and to each a part of this message is added.
+
+    Args:
+      totals: For each part a tensor.
+      payloads: What `encode` has returned.
+      weight: A finite float scalar, by which the parts are multiplied.
+    """
     return [
-        self._codec_of(part).decode(payload, part.spec, weight)
-        for part, payload in zip(self._parts, payloads)
+        self._codec_of(part).add_decoded(total, payload, part.spec, weight)
+        for part, total, payload in zip(self._parts, totals, payloads)
     ]
 
   def split(self, parts):
@@ -260,13 +300,9 @@ def build_weighted_mean(
     )
     weight = usable(weight)
     return collections.OrderedDict(
-        weighted_sum=[
-            total + part
-            for total, part in zip(
-                accumulator['weighted_sum'],
-                message_format.decode(payloads, weight),
-            )
-        ],
+        weighted_sum=message_format.add_decoded(
+            accumulator['weighted_sum'], payloads, weight
+        ),
         weight=accumulator['weight'] + weight,
         counts=tf.nest.map_structure(tf.add, accumulator['counts'], counts),
     )
@@ -378,6 +414,10 @@ def _parts(specs, compressed, is_joint):
   first = joint.indices[0]
   rest = parts[first + 1 :]
   return parts[:first] + [joint] + [p for p in rest if not p.is_compressed]
+
+
+def _floating(weight):
+  return weight if weight.dtype.is_floating else tf.cast(weight, tf.float32)
 
 
 def _is_finite_product(x, weight):

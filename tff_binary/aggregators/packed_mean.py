@@ -152,9 +152,7 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
 
     # Checks run inside a tf.function: directly in a TFF computation an
     # assertion is silently dropped.
-    @tff.tensorflow.computation(value_type, weight_type)
-    @tf.function
-    def encode(value, weight):
+    def encode_any(value, weight):
       parts, weight = message_format.join(value, weight)
       num_off_grid = message_format.num_off_grid(parts)
       off_grid = tf.add_n([tf.constant(0, tf.int64), *num_off_grid.values()])
@@ -167,6 +165,19 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
           weight = tf.identity(weight)
       payloads = message_format.encode(parts, self._seed)
       return (payloads, weight), tf.cast(off_grid, tf.int32)
+
+    @tff.tensorflow.computation(value_type, weight_type)
+    @tf.function
+    def encode(value, weight):
+      on_grid = message_format.encode_on_grid(value, weight)
+      if on_grid is None:
+        return encode_any(value, weight)
+      payloads, sent_weight, is_right = on_grid
+      return tf.cond(
+          is_right,
+          lambda: ((payloads, sent_weight), tf.constant(0)),
+          lambda: encode_any(value, weight),
+      )
 
     return encode
 

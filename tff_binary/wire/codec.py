@@ -74,6 +74,23 @@ class Codec(abc.ABC):
       A tensor of `spec`'s shape and dtype.
     """
 
+  def encode_on_grid(self, value):
+    """Encodes and checks a value that is likely to be on the grid, in one pass.
+
+    Args:
+      value: A tensor as for `encode`, whose entries may be NaN or infinite.
+
+    Returns:
+      The payload, the largest magnitude in `value`, and a bool scalar, whether
+      all entries are numbers on the grid; where not, payload and magnitude are
+      undefined. None, the default, if the codec has no such pass.
+    """
+    del value
+
+  def add_decoded(self, total, payload, spec, weight=1.0):
+    """Returns `total + decode(payload, spec, weight)`, to the bit."""
+    return total + self.decode(payload, spec, weight)
+
   def num_off_grid(self, value):
     """Returns how many entries of `value` the codec can't represent (int64)."""
     del value
@@ -152,6 +169,22 @@ class BinaryCodec(Codec):
         weighted(payload['step_size'], weight, spec.dtype),
     )
     return restored(entries, spec)
+
+  def encode_on_grid(self, value):
+    if not packing.is_fast(value):
+      return None
+    bits, step_size, is_on_grid = packing.pack_two_values(value)
+    payload = collections.OrderedDict(bits=bits, step_size=step_size)
+    return payload, step_size, is_on_grid
+
+  def add_decoded(self, total, payload, spec, weight=1.0):
+    if not packing.is_fast(spec):
+      return super().add_decoded(total, payload, spec, weight)
+    return packing.add_unpacked(
+        total,
+        payload['bits'],
+        weighted(payload['step_size'], weight, spec.dtype),
+    )
 
   def num_off_grid(self, value):
     off_grid = tf.not_equal(tf.abs(value), norms.max_norm(value))

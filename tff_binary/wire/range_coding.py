@@ -18,11 +18,10 @@ result: some 15 us a bit of a small tensor, and more of a large one, which is
 copied in every step.
 """
 
-import functools
-
 import numpy as np
 import tensorflow as tf
 
+from tff_binary.ops import xla
 from tff_binary.wire import bit_packing
 
 # Counts are in units of 1/2. A context's are halved where their sum exceeds
@@ -83,7 +82,7 @@ def encode(codes, bits, initial_counts, contexts=None):
     contexts = tf.zeros_like(codes)
   # On a GPU each step of the loop would be a launch of its own.
   with tf.device('/CPU:0'):
-    encode_digits = _compiled(_encode, num_codes, initial_counts.shape)
+    encode_digits = xla.compiled(_encode, num_codes, initial_counts.shape)
     digits, num_digits, is_complete = encode_digits(
         codes, contexts, tf.constant(initial_counts), tf.convert_to_tensor(bits)
     )
@@ -116,7 +115,7 @@ def decode(encoded, num_codes, bits, initial_counts, contexts=None):
     coded = _resize(encoded, _DIGIT_BYTES * num_digits)
     pairs = tf.cast(tf.reshape(coded, [num_digits, _DIGIT_BYTES]), tf.int64)
     with tf.device('/CPU:0'):
-      return _compiled(_decode, num_codes, initial_counts.shape)(
+      return xla.compiled(_decode, num_codes, initial_counts.shape)(
           256 * pairs[:, 0] + pairs[:, 1],
           contexts,
           tf.constant(initial_counts),
@@ -199,18 +198,6 @@ def _count(counted, bit):
   halved = lambda x: tf.where(is_full, _right(x + 1, 1), x)
   # One small number: XLA is slow with larger tables.
   return tf.bitwise.bitwise_or(_left(halved(ones), 16), halved(zeros))
-
-
-@functools.lru_cache(None)
-def _compiled(function, *key):
-  """Returns a compiled function: one for each key, a size of its arguments.
-
-  TensorFlow warns of one that is traced for several sizes.
-  """
-  del key
-  return tf.function(
-      functools.partial(function), autograph=False, jit_compile=True
-  )
 
 
 def _encode(codes, contexts, initial_counts, bits):

@@ -250,6 +250,40 @@ class ExecutionTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(output.measurements['num_non_finite_clients'], len(bad))
     self.assertEqual(output.measurements['num_clients'], len(bad) + 2)
 
+  def test_large_tensors_are_treated_like_small_ones(self):
+    # Of 2**16 entries on, they are packed in one pass.
+    value_type = tff.to_type([(np.float32, [256, 264]), (np.float32, [3, 3])])
+    process = aggregators.PackedMeanFactory(
+        wire.BinaryCodec(), on_off_grid='drop'
+    ).create(value_type, _FLOAT)
+    signs = np.random.RandomState(1).choice(np.float32([-1, 1]), [256, 264])
+
+    def update(entry=None):
+      large, small = 0.25 * signs, np.full([3, 3], -0.5, np.float32)
+      if entry is not None:
+        large[3, 5] = entry
+      return [large, small]
+
+    clients = [
+        (update(), 1.0),
+        (update(0.125), 7.0),  # Off the grid.
+        (update(np.nan), 7.0),
+        ([np.inf * signs, update()[1]], 7.0),
+        (update(), np.inf),
+        ([-0.75 * signs, update()[1]], 3.0),
+    ]
+    output = process.next(
+        process.initialize(), [c for c, _ in clients], [w for _, w in clients]
+    )
+    self.assertAllEqual(output.result[0], -0.5 * signs)
+    self.assertAllEqual(output.result[1], update()[1])
+    self.assertEqual(output.measurements['num_dropped_clients'], 1)
+    self.assertEqual(output.measurements['num_non_finite_clients'], 3)
+    self.assertEqual(
+        output.measurements['compressed_uplink_bytes'],
+        len(clients) * (256 * 264 // 8 + 4 + 2 + 4),
+    )
+
   @parameterized.named_parameters(
       ('qsgd', wire.QSGDCodec(7)),
       ('quantized', wire.QuantizedCodec(4, 'qsgd')),

@@ -35,5 +35,51 @@ class PackingTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(packed, [0b11111111, 0b10000000])
 
 
+class TwoValuesTest(tf.test.TestCase, parameterized.TestCase):
+  """The compiled functions against the plain ones, bit for bit."""
+
+  _SHAPE = [256, 264]
+
+  def _signs(self):
+    return np.random.RandomState(1).choice(np.float32([-1, 1]), self._SHAPE)
+
+  def test_which_tensors_are_fast(self):
+    for shape, dtype, expected in (
+        (self._SHAPE, tf.float32, True),
+        (self._SHAPE, tf.float64, False),
+        ([2**16 + 4], tf.float32, False),
+        ([2**16 - 8], tf.float32, False),
+    ):
+      self.assertEqual(
+          packing.is_fast(tf.TensorSpec(shape, dtype)), expected, shape
+      )
+
+  @parameterized.parameters(0.1, 0.0, 3e38, np.inf)
+  def test_packs_and_adds(self, alpha):
+    x = np.float32(alpha) * self._signs()
+    for pack in (
+        packing.pack_two_values,
+        lambda x: packing._pack_two_values(tf.reshape(x, [-1, 8])),
+    ):
+      packed, step_size, is_right = pack(tf.constant(x))
+      self.assertTrue(is_right)
+      self.assertEqual(step_size, np.float32(alpha))
+      self.assertAllEqual(packed, packing.pack_signs(tf.reshape(x >= 0, [-1])))
+    total = tf.random.stateless_normal(self._SHAPE, [1, 2])
+    unpacked = packing.unpack_signs(packed, x.size, tf.constant(0.3))
+    self.assertAllEqual(
+        packing.add_unpacked(total, packed, tf.constant(0.3)),
+        total + tf.reshape(unpacked, self._SHAPE),
+    )
+
+  @parameterized.product(
+      position=[0, 7, 256 * 264 - 1], entry=[0.0, 0.2, np.nan, -np.inf]
+  )
+  def test_tells_other_entries(self, position, entry):
+    x = np.float32(0.1) * self._signs()
+    x.flat[position] = entry
+    self.assertFalse(packing.pack_two_values(tf.constant(x))[2])
+
+
 if __name__ == '__main__':
   tf.test.main()

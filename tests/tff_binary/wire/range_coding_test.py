@@ -9,6 +9,7 @@ import numpy as np
 import psutil
 import tensorflow as tf
 
+from tff_binary.ops import xla
 from tff_binary.wire import range_coding
 
 
@@ -111,7 +112,7 @@ class RangeCodingTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_carries(self):
     codes = tf.constant(np.random.RandomState(8).rand(20_000) < 0.3, tf.int32)
-    digits, *_ = range_coding._compiled(range_coding._encode, 20_000)(
+    digits, *_ = xla.compiled(range_coding._encode, 20_000)(
         codes,
         tf.zeros_like(codes),
         tf.constant(range_coding.counts(1, 1)),
