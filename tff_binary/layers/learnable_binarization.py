@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from tff_binary.layers import weight_layer
 from tff_binary.ops import binarize
-from tff_binary.ops import seeds
 
 # Where neither the clamp nor an update bounds the step size from below.
 STEP_SIZE_FLOOR = 1e-8
@@ -150,8 +149,12 @@ class LearnableBinarization(weight_layer.WeightLayer):
     """Returns alpha', a float32 scalar (eq. 13)."""
     return self._step_scale * binarize.initial_step_size(self.update_variable)
 
-  def step_size(self):
-    """Returns alpha, a float32 scalar; 0 while all of m is zero."""
+  def step_size(self, is_zero=None):
+    """Returns alpha, a float32 scalar; 0 while all of m is zero.
+
+    Args:
+      is_zero: Whether it is, if that is known.
+    """
     if not self._learned:
       return tf.stop_gradient(binarize.max_norm(self.update_variable))
     return binarize.trained_step_size(
@@ -160,12 +163,21 @@ class LearnableBinarization(weight_layer.WeightLayer):
         self.step_exponent,
         self._rho,
         self._bounds,
+        is_zero,
     )
 
-  def quantized(self, seed):
-    """Returns a draw of `S(m, alpha)`, a tensor of the kernel's shape."""
-    noise = seeds.uniform(self.update_variable.shape, seed)
-    return binarize.binarize(self.update_variable, self.step_size(), noise)
+  def quantized(self, seed, is_zero=None):
+    """Returns a draw of `S(m, alpha)`, a tensor of the kernel's shape.
+
+    Args:
+      seed: An int32 tensor of shape `[2]`.
+      is_zero: Whether all of m is zero, if that is known.
+    """
+    return binarize.draw(
+        tf.convert_to_tensor(self.update_variable),
+        self.step_size(is_zero),
+        seed,
+    )
 
   def call(self, kernel, seed):
     (effective,) = self.call_group([self], [kernel], [seed])
@@ -175,9 +187,18 @@ class LearnableBinarization(weight_layer.WeightLayer):
   @tf.autograph.experimental.do_not_convert
   def call_group(cls, layers, kernels, all_seeds):
     # pylint: disable=protected-access
+    def draw():
+      are_zero = binarize.are_zero(
+          [tf.stop_gradient(l.update_variable) for l in layers]
+      )
+      return [
+          layer.quantized(seed, is_zero)
+          for layer, seed, is_zero in zip(layers, all_seeds, are_zero)
+      ]
+
     updates = tf.cond(
         layers[0]._binarizing,
-        lambda: [l.quantized(seed) for l, seed in zip(layers, all_seeds)],
+        draw,
         lambda: [tf.identity(l.update_variable) for l in layers],
     )
     return [kernel + update for kernel, update in zip(kernels, updates)]

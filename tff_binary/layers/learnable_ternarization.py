@@ -69,14 +69,14 @@ class LearnableTernarization(learnable_binarization.LearnableBinarization):
   def _entropy(self, ratio):
     return ternarize.bits_per_entry(ternarize.share_of_nonzeros(ratio))
 
-  def quantized(self, seed):
+  def quantized(self, seed, is_zero=None):
     ratio = self._ratio()
     if self._entropy_weight > 0.0:  # Python values.
       ratio = losses.add_loss(
           ratio, lambda r: self._entropy_weight * self._entropy(r)
       )
     noise = seeds.uniform(ratio.shape, seed)
-    return self.step_size() * ternarize.ternary_signs(
+    return self.step_size(is_zero) * ternarize.ternary_signs(
         ratio, noise, self._dead_zone
     )
 

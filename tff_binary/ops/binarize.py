@@ -9,9 +9,9 @@ Learnable Binarization", ICML 2024.
 import tensorflow as tf
 
 from tff_binary.ops import norms
+from tff_binary.ops import seeds
 
 
-@tf.custom_gradient
 def binarize(x, step_size, noise):
   """Maps every entry of `x` to `+step_size` or `-step_size` (eqs. 6-7).
 
@@ -39,11 +39,36 @@ def binarize(x, step_size, noise):
   # Equation 7's floor((x + alpha) / (2 alpha) + zeta) as a comparison. It maps
   # every entry outside to the nearer end too, as zeta is less than 1. Halves,
   # since twice a step size may be infinite.
-  threshold = 2.0 * (0.5 * step_size - step_size * noise)
-  binarized = tf.where(x >= threshold, step_size, -step_size)
+  return _binarized(
+      x, step_size, x >= 2.0 * (0.5 * step_size - step_size * noise)
+  )
+
+
+def draw(x, step_size, seed):
+  """Does what `binarize` does, and draws the noise itself, for less.
+
+  Args:
+    x: See `binarize`; float32, of static shape.
+    step_size: See `binarize`; below 1e-33 it may count as zero in the draw.
+    seed: An int32 tensor of shape `[2]`.
+
+  Returns:
+    A float32 tensor of `x`'s shape.
+  """
+  # The noise comes as 1 - 2 zeta, in units that the scale takes in.
+  noise = seeds.thresholds(x.shape, seed)
+  return _binarized(x, step_size, x >= noise * (2.0**-15 * step_size))
+
+
+@tf.custom_gradient
+def _binarized(x, step_size, is_positive):
+  """Returns `step_size` or `-step_size`, with `binarize`'s derivatives."""
+  binarized = tf.where(is_positive, step_size, -step_size)
 
   def grad(upstream):
-    x_grad = tf.where(tf.abs(x) <= step_size, upstream, 0.0)
+    # A product takes less than a selection, and 0 times NaN is 0 here.
+    is_inside = tf.cast(tf.abs(x) <= step_size, x.dtype)
+    x_grad = tf.math.multiply_no_nan(upstream, is_inside)
     # Equation 9 summed: (2 b - 1) - x / alpha inside and the sign outside are
     # the result without its scale, less what equation 8 lets pass times x. An
     # infinite entry is outside: its product is 0, not NaN.
@@ -71,7 +96,9 @@ def learned_step_size(base, exponent, rho):
   return base * tf.exp(rho * exponent)
 
 
-def trained_step_size(update, base, exponent, rho, bounds=None):
+def trained_step_size(
+    update, base, exponent, rho, bounds=None, is_zero=None
+):
   """Returns the step size with which `update` is binarized.
 
   Args:
@@ -81,6 +108,7 @@ def trained_step_size(update, base, exponent, rho, bounds=None):
     rho: See `learned_step_size`.
     bounds: The two ends of the clamp of the authors' code, or None. Outside, no
       gradient reaches `exponent`.
+    is_zero: What `are_zero` tells of `update`, if that is known.
 
   Returns:
     A float scalar, 0 while all of `update` is zero.
@@ -88,8 +116,36 @@ def trained_step_size(update, base, exponent, rho, bounds=None):
   step_size = learned_step_size(base, exponent, rho)
   if bounds is not None:
     step_size = tf.clip_by_value(step_size, *bounds)
-  is_zero = tf.reduce_all(tf.equal(update, 0.0))
+  if is_zero is None:
+    is_zero = _is_zero(update)
   return tf.where(is_zero, tf.zeros_like(step_size), step_size)
+
+
+def are_zero(updates):
+  """Returns for each of some tensors whether all of it is zero.
+
+  Mostly one of some entries of each that is not zero tells it, without a pass
+  over all.
+
+  Args:
+    updates: A list of float tensors of static shapes.
+
+  Returns:
+    A list of bool scalars.
+  """
+  samples = [
+      tf.reshape(x, [-1])[:: max(1, x.shape.num_elements() // 64)]
+      for x in updates
+  ]
+  return tf.cond(
+      tf.reduce_all([tf.reduce_any(tf.not_equal(x, 0.0)) for x in samples]),
+      lambda: [tf.constant(False) for _ in updates],
+      lambda: [_is_zero(x) for x in updates],
+  )
+
+
+def _is_zero(x):
+  return tf.reduce_all(tf.equal(x, 0.0))
 
 
 def initial_step_size(update):
