@@ -191,10 +191,13 @@ class LearnableBinarization(weight_layer.WeightLayer):
       are_zero = binarize.are_zero(
           [tf.stop_gradient(l.update_variable) for l in layers]
       )
-      return [
-          layer.quantized(seed, is_zero)
-          for layer, seed, is_zero in zip(layers, all_seeds, are_zero)
-      ]
+      drawn = []
+      for layer, seed, is_zero in zip(layers, all_seeds, are_zero):
+        # One after the other: the noise of one kernel at a time takes memory.
+        with tf.control_dependencies(drawn[-1:]):
+          seed = tf.identity(seed)
+        drawn.append(layer.quantized(seed, is_zero))
+      return drawn
 
     updates = tf.cond(
         layers[0]._binarizing,

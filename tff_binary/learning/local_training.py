@@ -316,7 +316,10 @@ def build_client_update(
       if layer is None:
         trainable.append(variable - initial)
       else:
-        trainable.append(layer.update(initial, next(layer_seeds)))
+        # One after the other: what a layer needs meanwhile takes memory.
+        with tf.control_dependencies(trainable[-1:]):
+          layer_seed = tf.identity(next(layer_seeds))
+        trainable.append(layer.update(initial, layer_seed))
     non_trainable = [
         variable - initial
         for variable, initial, changes in zip(
@@ -339,11 +342,14 @@ def build_client_update(
     )
     has_trained = tf.logical_and(is_finite, num_examples > 0)
     keep = lambda x: tf.where(has_trained, x, tf.zeros_like(x))
-    update = tf.nest.map_structure(
-        keep,
-        collections.OrderedDict(
-            trainable=trainable, non_trainable=non_trainable, **report
-        ),
+    update = collections.OrderedDict(
+        trainable=trainable, non_trainable=non_trainable, **report
+    )
+    # Unlike `keep` it copies nothing.
+    update = tf.cond(
+        has_trained,
+        lambda: update,
+        lambda: tf.nest.map_structure(tf.zeros_like, update),
     )
     metrics = collections.OrderedDict(model.report_local_unfinalized_metrics())
     metrics.update(_layer_measurements(layers))
