@@ -254,5 +254,30 @@ class StepSizeTest(tf.test.TestCase, parameterized.TestCase):
     self.assertTrue(np.isnan(function(tf.constant([1.0, np.nan]))))
 
 
+class DrawTest(tf.test.TestCase):
+
+  def test_is_unbiased_and_maps_the_ends_to_themselves(self):
+    x = tf.repeat(tf.constant([-3.0, -2.0, -0.5, 0.0, 1.5, 2.0, np.inf]), 10**5)
+    drawn = binarize.draw(x, tf.constant(2.0), tf.constant([1, 2]))
+    self.assertAllInSet(drawn, [-2.0, 2.0])
+    means = tf.reduce_mean(tf.reshape(drawn, [-1, 10**5]), axis=1)
+    # Six standard deviations of at most 2 / sqrt(100,000): fails by chance for
+    # one seed in 10^8, and the seed is fixed.
+    self.assertAllClose(
+        means, [-2.0, -2.0, -0.5, 0.0, 1.5, 2.0, 2.0], rtol=0, atol=0.04
+    )
+    self.assertAllEqual(tf.unique(drawn[: 2 * 10**5])[0], [-2.0])
+    self.assertAllEqual(tf.unique(drawn[-2 * 10**5 :])[0], [2.0])
+
+  def test_tells_which_tensors_are_zero(self):
+    late = np.zeros([1000], np.float32)
+    late[-2] = 1.0
+    tensors = [tf.zeros([3, 4]), tf.constant(late), tf.zeros([0]), tf.ones([])]
+    self.assertEqual(
+        [bool(x) for x in binarize.are_zero(tensors)],
+        [True, False, True, False],
+    )
+
+
 if __name__ == '__main__':
   tf.test.main()

@@ -242,6 +242,32 @@ class UniformTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(graph([7], _SEED), seeds.uniform([7], _SEED))
 
 
+class ThresholdsTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters((), (0,), (3,), (2, 3, 4))
+  def test_shape_and_type(self, *shape):
+    noise = seeds.thresholds(shape, _SEED)
+    self.assertEqual(noise.shape, shape)
+    self.assertEqual(noise.dtype, tf.float32)
+
+  def test_is_uniform(self):
+    noise = seeds.thresholds([1_000_001], _SEED).numpy()
+    self.assertGreater(np.min(noise), -(2.0**15))
+    self.assertLessEqual(np.max(noise), 2.0**15)
+    counts, _ = np.histogram(noise, bins=100, range=(-(2.0**15), 2.0**15))
+    # As in UniformTest: one seed in a million fails, and the seed is fixed.
+    self.assertLess(np.sum((counts - 10_000.0) ** 2 / 10_000.0), 185.0)
+
+  def test_the_rest_is_shared_and_uniform(self):
+    rests = []
+    for i in range(500):
+      noise = seeds.thresholds([9], seeds.fold_in(_SEED, i)).numpy()
+      self.assertLen(set(noise % 1.0), 1)
+      rests.append(noise[0] % 1.0)
+    # Within six standard deviations.
+    self.assertAllClose(np.mean(rests), 0.5, rtol=0, atol=6 / np.sqrt(6000))
+
+
 class ShuffleTest(tf.test.TestCase):
 
   def test_is_a_permutation_of_the_seed(self):
