@@ -46,12 +46,12 @@ def _bits_up(names):
 def _commands(path):
   """Returns the module and arguments of each Python command of a page."""
   commands = []
-  for block in re.findall(r'^```\n(.*?)^```', path.read_text(), re.M | re.S):
+  blocks = re.findall(r'^```(\w*)\n(.*?)^```$', path.read_text(), re.M | re.S)
+  for language, block in blocks:
     for line in block.replace('\\\n', ' ').splitlines():
-      words = shlex.split(line, comments=True)
-      if '-m' in words:
-        words = words[words.index('-m') + 1 :]
-        commands.append((words[0], [w for w in words[1:] if w not in '&']))
+      if not language and 'python -m' in line:
+        module, *arguments = shlex.split(line.split('python -m')[1])
+        commands.append((module, [a for a in arguments if a not in '&']))
   return commands
 
 

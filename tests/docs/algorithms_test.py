@@ -8,6 +8,7 @@ import re
 from absl.testing import absltest
 from absl.testing import parameterized
 
+from launchers import train
 from tff_binary import algorithms
 
 _DOCS = pathlib.Path(__file__).resolve().parents[2] / 'docs'
@@ -43,6 +44,16 @@ class AlgorithmsPageTest(parameterized.TestCase):
     self.assertEqual(
         re.findall(r'^\* \*\*(.+?)\*\*[:,;]', section, re.M), list(_PARTS)
     )
+
+  @parameterized.parameters(*algorithms.names())
+  def test_flags_are_there(self, name):
+    section = _sections()[0][algorithms.get(name).title]
+    for flag in re.findall(r'`--([\w=.]+)`', section):
+      with self.subTest(flag):
+        if '=' in flag or flag.startswith('no'):
+          train.read_settings([f'--algorithm={name}', f'--{flag}'])
+        else:
+          self.assertIn(flag, train.read_settings([f'--algorithm={name}']))
 
 
 if __name__ == '__main__':
