@@ -9,8 +9,10 @@ evaluation, checkpoints and client states, each algorithm in a process of its
 own, and prints the resident memory of the launcher and of the worker. The
 slopes are those through the second half of the rounds, when pools and caches
 are full: medians of the slopes between any two of them (Theil and Sen), since
-the system takes back what is freed now and then, for a few rounds; a round that leaves its result behind,
-a float32 copy of the kernels, would add the `KB a copy` of the last column.
+the system takes back what is freed now and then, for a few rounds. A round that
+leaves a float32 copy of the kernels behind would add the `KB a copy` of the last
+column. `benchmarks.worker_memory` is about many clients a round, without the
+launcher's files.
 
 No data set is needed. Both processes keep freed memory for themselves, as in
 the launchers.

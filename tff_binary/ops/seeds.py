@@ -107,7 +107,7 @@ def coarse_uniform(shape, seed):
 
 @tf.autograph.experimental.do_not_convert
 def thresholds(shape, seed):
-  """Returns float32 noise of 16 bits an entry, at about half of `uniform`'s cost.
+  """Returns float32 noise of 16 bits an entry, at half of `uniform`'s cost.
 
   The bits below those 16 are one draw of 8 for all entries. So each entry is
   exactly uniform over `2**24` equal steps, and entries are as good as

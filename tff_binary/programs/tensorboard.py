@@ -15,8 +15,8 @@ _FILE_NUMBERS = itertools.count()
 class ScalarWriter:
   """Writes scalars by step into a new event file.
 
-  Written by hand, as records of protocol buffers: every `tf.summary.scalar`
-  leaves a KB behind in TensorFlow's cache of Python scalars, for ever.
+  As records of protocol buffers: every call of `tf.summary.scalar` leaves about
+  a KB of memory behind, for ever.
   """
 
   def __init__(self, folder):
