@@ -160,7 +160,7 @@ def main(argv=None):
   for number in (signal.SIGTERM, signal.SIGINT):
     # pylint: disable-next=protected-access
     signal.signal(number, lambda *_: os._exit(0))
-  memory.keep_freed_memory()
+  memory.keep_freed_memory(num_arenas=len(os.sched_getaffinity(0)))
   os.umask(0o077)  # A --socket is for this user alone.
   # The line that is printed below is all that standard output is for.
   output = os.fdopen(os.dup(1), 'w')

@@ -83,6 +83,7 @@ class DevicePool:
         thread.start()
         self._threads.append(thread)
     self._first_device = devices[0]
+    self.is_on_cpu = all(':CPU:' in device for device in devices)
 
   @property
   def num_threads(self):

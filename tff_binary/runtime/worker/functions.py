@@ -6,6 +6,7 @@ import collections
 import contextlib
 import functools
 import hashlib
+import math
 import threading
 import weakref
 
@@ -15,9 +16,15 @@ from tensorflow.python.eager import context as eager_context
 from tensorflow.python.eager import execute
 
 from tff_binary.runtime.worker import graph
+from tff_binary.runtime.worker import loops
 from tff_binary.runtime.worker import memory
 from tff_binary.runtime.worker import sequences
 from tff_binary.runtime.worker import values
+
+# Calls of several clients are made in one loop from so many on, if what they do
+# not share is small: their arguments and results are there at the same time.
+_MIN_LOOP = 8
+_MAX_LOOP_BYTES = 1 << 16
 
 
 class _Layout:
@@ -29,12 +36,14 @@ class _Layout:
     names: The names of the tensors; for a data set that of its variant.
     dtypes: Their dtypes; strings for data sets, which are passed as graphs.
     element_types: For data sets the `Type` message, otherwise `None`.
+    num_bytes: The size of all of them, infinite unless the type tells it.
   """
 
   def __init__(self, binding, type_):
     self.names = []
     self.dtypes = []
     self.element_types = []
+    self.num_bytes = 0
     self.structure = self._add(binding, type_)
 
   def _add(self, binding, type_):
@@ -51,12 +60,14 @@ class _Layout:
       self.names.append(graph.with_output(binding.tensor.tensor_name))
       self.dtypes.append(tf.dtypes.as_dtype(type_.tensor.dtype))
       self.element_types.append(None)
+      self.num_bytes += _num_bytes(self.dtypes[-1], type_.tensor)
     elif kind == 'sequence':
       self.names.append(
           graph.with_output(binding.sequence.variant_tensor_name)
       )
       self.dtypes.append(tf.string)
       self.element_types.append(type_.sequence.element)
+      self.num_bytes = math.inf
     else:
       raise ValueError('A binding must be a struct, a tensor or a sequence.')
     return len(self.names) - 1
@@ -76,6 +87,17 @@ class _Layout:
             for tensor, type_ in zip(tensors, self.element_types)
         ],
     )
+
+
+def _num_bytes(dtype, tensor_type):
+  """Returns the size of a tensor, infinite unless its type tells it."""
+  if (
+      dtype == tf.string
+      or tensor_type.unknown_rank
+      or any(dim < 0 for dim in tensor_type.dims)
+  ):
+    return math.inf
+  return dtype.size * math.prod(tensor_type.dims)
 
 
 def _flatten(structure, value, tensors):
@@ -133,6 +155,8 @@ class TensorFlowFunction:
     if tensorflow.HasField('parameter'):
       self._parameter = _Layout(tensorflow.parameter, type_.parameter)
     self._result = _Layout(tensorflow.result, type_.result)
+    self._loops = {}
+    self._loops_lock = threading.Lock()
     self._import(tensorflow)
 
   def _import(self, tensorflow):
@@ -162,6 +186,7 @@ class TensorFlowFunction:
     self._lock = threading.Lock() if tables else contextlib.nullcontext()
     self._inputs = [i for name, i in feeds.items() if name in used]
     # Only its name is used, but it must stay alive.
+    self._has_random_state = graph.has_random_state(graph_def)
     self._concrete = tf.compat.v1.wrap_function(
         functools.partial(
             self._run_graph, graph_def, fetches, is_dataset, tables
@@ -205,23 +230,158 @@ class TensorFlowFunction:
     tensors = []
     if self._parameter is not None:
       tensors = self._parameter.flatten(argument)
-    outputs = iter(())
+    outputs = ()
     if self._name is not None:
-      context = eager_context.context()
       with self._lock:
-        outputs = map(
-            memory.forget_attributes,
-            execute.execute(
-                self._name,
-                self._num_outputs,
-                [tensors[i] for i in self._inputs],
-                _call_attributes(context),
-                context,
-            ),
+        outputs = _execute(self._name, self._num_outputs, self._fed(tensors))
+    return self._pack(tensors, outputs)
+
+  def map(self, arguments):
+    """Returns the results for several arguments.
+
+    They have the same bits as those of calls one by one.
+
+    Args:
+      arguments: A list of values.
+    """
+    rows = self._small_rows(
+        arguments, self._parameter, self._result.num_bytes
+    )
+    columns = None
+    if rows is not None:
+      columns = loops.stack([self._fed(row) for row in rows])
+    if columns is None:
+      return [self(argument) for argument in arguments]
+    columns, is_stacked = columns
+    loop = self._loop(
+        ('map', is_stacked),
+        lambda: loops.mapped(
+            self._call_in_graph,
+            [self._parameter.dtypes[i] for i in self._inputs],
+            [output.dtype for output in self._concrete.outputs],
+            is_stacked,
+        ),
+    )
+    results = _execute(
+        loop.name, self._num_outputs, [tf.constant(len(rows)), *columns]
+    )
+    return [
+        self._pack(row, outputs)
+        for row, outputs in zip(rows, loops.unstack(results, len(rows)))
+    ]
+
+  def fold(self, total, members):
+    """Returns what a function of a total and a member makes of all members.
+
+    It has the same bits as calls one by one in the members' order.
+
+    Args:
+      total: A value of the type that the function returns.
+      members: A list of values.
+    """
+    num_totals = len(self._result.names)
+    rows = self._small_rows(
+        [(total, member) for member in members], self._parameter, 0
+    )
+    columns = None
+    if rows is not None:
+      columns = loops.stack([row[num_totals:] for row in rows])
+    if columns is None:
+      for member in members:
+        total = self((total, member))
+      return total
+    columns, is_stacked = columns
+    loop = self._loop(
+        ('fold', is_stacked),
+        lambda: loops.folded(
+            self._next_total,
+            self._parameter.dtypes[:num_totals],
+            self._parameter.dtypes[num_totals:],
+            is_stacked,
+        ),
+    )
+    return self._result.pack(
+        _execute(
+            loop.name,
+            num_totals,
+            [tf.constant(len(rows)), *rows[0][:num_totals], *columns],
         )
-    return self._result.pack([
+    )
+
+  def _small_rows(self, arguments, parameter, num_result_bytes):
+    """Returns the tensors of all arguments if a loop over them is worth it.
+
+    Args:
+      arguments: A list of values.
+      parameter: The layout of each, or None if there is none.
+      num_result_bytes: The size of a result.
+
+    Returns:
+      A list of lists of tensors, or None.
+    """
+    if (
+        len(arguments) < _MIN_LOOP
+        or parameter is None
+        or self._name is None
+        or self._has_random_state
+        or num_result_bytes > _MAX_LOOP_BYTES
+        or not isinstance(self._lock, contextlib.nullcontext)
+    ):
+      return None
+    rows = [parameter.flatten(arguments[0])]
+    second = parameter.flatten(arguments[1])
+    # What is the same for all, the model for instance, counts for nothing.
+    if sum(
+        len(a.numpy()) if a.dtype == tf.string and a.shape.rank == 0
+        else a.shape.num_elements() * a.dtype.size
+        for a, b in zip(rows[0], second) if a is not b
+    ) > _MAX_LOOP_BYTES:
+      return None
+    return rows + [parameter.flatten(argument) for argument in arguments[1:]]
+
+  def _fed(self, tensors):
+    """Returns the tensors of an argument that the graph uses."""
+    return [tensors[i] for i in self._inputs]
+
+  def _arrange(self, tensors, outputs):
+    """Returns the tensors of a result: those passed on and those computed."""
+    outputs = iter(outputs)
+    return [
         next(outputs) if fed is None else tensors[fed] for fed in self._passed
-    ])
+    ]
+
+  def _pack(self, tensors, outputs):
+    """Returns the result for the tensors of an argument."""
+    return self._result.pack(self._arrange(tensors, outputs))
+
+  def _call_in_graph(self, *inputs):
+    """Calls the function in the graph that is being made."""
+    return tf.raw_ops.StatefulPartitionedCall(
+        args=inputs,
+        Tout=[output.dtype for output in self._concrete.outputs],
+        f=self._concrete,
+    )
+
+  def _next_total(self, total, member):
+    """Calls the function of a `fold` in the graph that is being made."""
+    tensors = [*total, *member]
+    return self._arrange(tensors, self._call_in_graph(*self._fed(tensors)))
+
+  def _loop(self, key, make):
+    """Returns the loop of a key, made when it is first asked for."""
+    with self._loops_lock:
+      if key not in self._loops:
+        self._loops[key] = make()
+      return self._loops[key]
+
+
+def _execute(name, num_outputs, inputs):
+  """Calls a function of the eager runtime's library."""
+  context = eager_context.context()
+  outputs = execute.execute(
+      name, num_outputs, inputs, _call_attributes(context), context
+  )
+  return [memory.forget_attributes(output) for output in outputs]
 
 
 def _call_attributes(context):

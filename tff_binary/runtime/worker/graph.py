@@ -48,13 +48,15 @@ _suffixes = itertools.count()
 def _dataset_options():
   """Returns the options that every data set is iterated over with.
 
-  By default an iterator first has grappler optimize its data set, and tunes it
-  in a thread of its own. That takes longer than the training of a small client.
-  The devices' threads compute several clients at a time instead.
+  By default an iterator first has grappler optimize its data set, starts threads
+  for it, and tunes it in one more. That takes longer than the training of a
+  small client. The devices' threads compute several clients at a time instead.
   """
   options = tf.data.Options()
   options.autotune.enabled = False
   options.experimental_optimization.apply_default_optimizations = False
+  # None: 0, the default, starts a thread a core for every iterator.
+  options.threading.private_threadpool_size = -1
   # pylint: disable-next=protected-access
   return options._to_proto().SerializeToString()
 
@@ -113,6 +115,16 @@ def tables(graph_def):
       for node in graph_def.node
       if node.op in _ANONYMOUS_TABLES
   ]
+
+
+def has_random_state(graph_def):
+  """Whether an operation draws from a seed and goes on from call to call."""
+  return any(
+      node.attr[name].i
+      for node in _all_nodes(graph_def)
+      for name in ('seed', 'seed2')
+      if name in node.attr
+  )
 
 
 def sources(graph_def, feeds, fetches):

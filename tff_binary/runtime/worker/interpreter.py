@@ -6,6 +6,7 @@ from concurrent import futures
 
 import tensorflow as tf
 
+from tff_binary.runtime.worker import functions as functions_lib
 from tff_binary.runtime.worker import sequences
 from tff_binary.runtime.worker import values
 
@@ -161,15 +162,23 @@ class Interpreter:
       return self._intrinsics[uri]
     raise NotImplementedError(f'Unsupported computation of kind {kind!r}.')
 
-  def _for_clients(self, function, *clients):
-    """Submits `function` of clients' values, returns the results."""
+  def _for_groups(self, function, *clients):
+    """Submits `function` of the lists of values of groups of clients.
+
+    Args:
+      function: A function of lists that returns the list of the results.
+      *clients: A `Clients` for each list.
+
+    Returns:
+      The `Clients` of the results.
+    """
     errors = []
 
     def work(groups):
       if errors:
         raise errors[0]
       try:
-        return [function(*args) for args in zip(*(g.result() for g in groups))]
+        return function(*(group.result() for group in groups))
       except Exception as error:
         # Nobody will want the other clients' results.
         errors.append(error)
@@ -193,6 +202,19 @@ class Interpreter:
       return values.Server(function(value.value))
     return self._for_clients(function, value)
 
+  def _for_clients(self, function, value):
+    if self._loops_over(function):
+      return self._for_groups(function.map, value)
+    return self._for_groups(
+        lambda members: [function(member) for member in members], value
+    )
+
+  def _loops_over(self, function):
+    """Whether calls of several clients may be one call into TensorFlow."""
+    return self._pool.is_on_cpu and isinstance(
+        function, functions_lib.TensorFlowFunction
+    )
+
   def _broadcast(self, value):
     return self._at_all_clients(value.value)
 
@@ -215,15 +237,22 @@ class Interpreter:
 
     if not parts:
       return self._at_all_clients(argument)
-    return self._for_clients(zip_one, *parts)
+    return self._for_groups(
+        lambda *members: [zip_one(*member) for member in zip(*members)], *parts
+    )
 
   def _aggregate(self, argument):
     # TFF's workers never merge either: a fold in the order of the clients has
     # the same bits however many threads there are.
     value, zero, accumulate, _, report = argument
     total = zero
-    for member in value.values():
-      total = accumulate((total, member))
+    for group in value.groups:
+      members = group.result()
+      if self._loops_over(accumulate):
+        total = accumulate.fold(total, members)
+      else:
+        for member in members:
+          total = accumulate((total, member))
     return values.Server(report(total))
 
   def _select(self, argument):

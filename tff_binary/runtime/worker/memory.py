@@ -10,7 +10,7 @@ _M_MMAP_MAX = -4
 _M_ARENA_MAX = -8
 
 
-def keep_freed_memory():
+def keep_freed_memory(num_arenas=1):
   """Has this process use freed memory again instead of returning it.
 
   The C library asks the operating system for every large tensor and message
@@ -21,13 +21,17 @@ def keep_freed_memory():
   It concerns the whole process, so it is for programs, not for libraries; call
   it before there are threads. The process then never gets smaller. Without
   glibc it does nothing.
+
+  Args:
+    num_arenas: Into how many parts memory is divided, so that threads wait less
+      for each other. All but the first are of 64 MB at most and are given back
+      when they are empty.
   """
   mallopt = getattr(ctypes.CDLL(None), 'mallopt', None)
   if mallopt is not None:
     mallopt(_M_MMAP_MAX, 0)
     mallopt(_M_TRIM_THRESHOLD, -1)
-    # Those of threads are of 64 MB at most and given back.
-    mallopt(_M_ARENA_MAX, 1)
+    mallopt(_M_ARENA_MAX, num_arenas)
 
 
 def forget_attributes(tensor):

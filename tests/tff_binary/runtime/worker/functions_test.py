@@ -5,6 +5,7 @@
 import concurrent.futures
 import gc
 import sys
+from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -363,6 +364,158 @@ def _sum_from(start):
     return dataset.reduce(np.int64(start), lambda x, y: x + y)
 
   return _message(total)
+
+
+class LoopTest(parameterized.TestCase):
+  """`map` and `fold` against calls one by one, bit for bit."""
+
+  def setUp(self):
+    super().setUp()
+    self.enter_context(
+        mock.patch.object(
+            functions.TensorFlowFunction,
+            '__call__',
+            autospec=True,
+            side_effect=functions.TensorFlowFunction.__call__,
+        )
+    )
+
+  def _num_calls(self):
+    calls = functions.TensorFlowFunction.__call__.call_count
+    functions.TensorFlowFunction.__call__.reset_mock()
+    return calls
+
+  def assert_equal_bits(self, actual, expected):
+    tf.nest.map_structure(
+        lambda a, b: self.assertEqual(a.numpy().tobytes(), b.numpy().tobytes()),
+        actual,
+        expected,
+    )
+
+  def test_small_clients_train_in_one_call(self):
+    element_type = (
+        tff.TensorType(np.float32, [None, 3]),
+        tff.TensorType(np.float32, [None]),
+    )
+
+    @tff.tensorflow.computation(
+        tff.TensorType(np.float32, [3]), tff.SequenceType(element_type)
+    )
+    def train(weights, dataset):
+      variable = tf.Variable(weights)
+      num_examples = tf.Variable(0)
+
+      @tf.function
+      def run():
+        for x, y in dataset:
+          error = tf.linalg.matvec(x, variable) - y
+          variable.assign_sub(0.1 * tf.linalg.matvec(x, error, transpose_a=True))
+          num_examples.assign_add(tf.size(y))
+        return variable - weights, num_examples.read_value(), weights
+
+      return run()
+
+    random = np.random.RandomState(0)
+
+    def dataset(size):
+      return _sequence(
+          tf.data.Dataset.from_tensor_slices((
+              random.randn(size, 3).astype(np.float32),
+              random.randn(size).astype(np.float32),
+          )).batch(2)
+      )
+
+    weights = tf.constant(random.randn(3).astype(np.float32))
+    # Also of clients without examples and of more than one batch.
+    clients = [(weights, dataset(size % 5)) for size in range(20)]
+    function = _function(train)
+    expected = [function(client) for client in clients]
+    self._num_calls()
+    results = function.map(clients)
+    self.assertEqual(self._num_calls(), 0)
+    self.assert_equal_bits(results, expected)
+    self.assert_equal_bits(function.map(clients[3:15]), expected[3:15])
+
+  def test_fold_adds_in_the_order_of_the_members(self):
+    @tff.tensorflow.computation(
+        ((np.float32, tff.TensorType(np.int32, [None])), (np.float32, np.int32))
+    )
+    def accumulate(total, member):
+      # The second total grows, the first depends on the order of its sum.
+      return (
+          (total[0] + member[0], tf.concat([total[1], [member[1]]], axis=0))
+      )
+
+    random = np.random.RandomState(0)
+    members = [
+        (tf.constant(np.float32(x)), tf.constant(i))
+        for i, x in enumerate(random.lognormal(sigma=5, size=30))
+    ]
+    zero = (tf.constant(0.0), tf.constant([], tf.int32))
+    function = _function(accumulate)
+    expected = zero
+    for member in members:
+      expected = function((expected, member))
+    self._num_calls()
+    total = function.fold(zero, members)
+    self.assertEqual(self._num_calls(), 0)
+    self.assert_equal_bits(total, expected)
+    self.assertEqual(total[1].numpy().tolist(), list(range(30)))
+
+  def test_what_is_passed_on_or_shared_is_not_stacked(self):
+    @tff.tensorflow.computation(np.float32, np.int32, np.float32)
+    def rearrange(x, y, z):
+      return y, x + z
+
+    x = tf.constant(1.0)
+    ys = [tf.constant(i) for i in range(10)]
+    results = _function(rearrange).map([(x, y, x) for y in ys])
+    for (y, two), expected in zip(results, ys):
+      self.assertIs(y, expected)
+      self.assertEqual(float(two), 2.0)
+
+  @parameterized.named_parameters(
+      ('few', 7, lambda i: tf.zeros([3])),
+      ('different_shapes', 8, lambda i: tf.zeros([i])),
+      ('large', 8, lambda i: tf.zeros([1 << 15])),
+  )
+  def test_others_are_called_one_by_one(self, num_clients, argument):
+    @tff.tensorflow.computation(tff.TensorType(np.float32, [None]))
+    def total(x):
+      return tf.reduce_sum(x) + 1.0
+
+    function = _function(total)
+    self._num_calls()
+    results = function.map([argument(i) for i in range(num_clients)])
+    self.assertEqual([float(r) for r in results], [1.0] * num_clients)
+    self.assertEqual(self._num_calls(), num_clients)
+
+  def test_results_of_any_shape_and_seeded_draws_are_called_one_by_one(self):
+    @tff.tensorflow.computation(np.int32)
+    def count(n):
+      return tf.range(n)
+
+    @tff.tensorflow.computation(np.float32)
+    def draw(x):
+      return x + tf.random.uniform([], seed=1)
+
+    for computation, argument in [
+        (count, tf.constant(2)),
+        (draw, tf.constant(0.0)),
+    ]:
+      function = _function(computation)
+      self._num_calls()
+      function.map([tf.identity(argument) for _ in range(9)])
+      self.assertEqual(self._num_calls(), 9)
+
+  def test_error_of_one_client_is_raised(self):
+    @tff.tensorflow.computation(np.int32)
+    def check(x):
+      with tf.control_dependencies([tf.debugging.assert_less(x, 9)]):
+        return tf.identity(x) + 1
+
+    with self.assertRaises(tf.errors.InvalidArgumentError):
+      _function(check).map([tf.constant(i) for i in range(12)])
 
 
 class FunctionCacheTest(absltest.TestCase):
