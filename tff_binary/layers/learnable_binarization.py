@@ -3,14 +3,80 @@
 """FedBAT's learnable binarization of one kernel's update."""
 
 import collections
+import dataclasses
+import functools
+from typing import Optional
 
 import tensorflow as tf
 
 from tff_binary.layers import weight_layer
 from tff_binary.ops import binarize
+from tff_binary.ops import shared
 
 # Where neither the clamp nor an update bounds the step size from below.
 STEP_SIZE_FLOOR = 1e-8
+
+
+@dataclasses.dataclass(frozen=True)
+class Binarization:
+  """S(m, alpha) as a function of tensors alone, for layers of equal settings.
+
+  Attributes:
+    rho: See `LearnableBinarization`.
+    step_scale: See `LearnableBinarization`.
+    learned: Whether the step size is learned; otherwise it is `max |m|`.
+    bounds: The ends of the clamp, or None.
+  """
+
+  rho: float
+  step_scale: float
+  learned: bool = True
+  bounds: Optional[tuple[float, float]] = None
+
+  def initial_step_size(self, update):
+    """Returns alpha', a float32 scalar (eq. 13)."""
+    return self.step_scale * binarize.initial_step_size(update)
+
+  def step_size(self, update, base, exponent):
+    """Returns alpha, a float32 scalar; 0 while all of m is zero.
+
+    Args:
+      update: m.
+      base: alpha'.
+      exponent: alpha_e.
+    """
+    if not self.learned:
+      return tf.stop_gradient(binarize.max_norm(update))
+    return binarize.trained_step_size(
+        update, base, exponent, self.rho, self.bounds
+    )
+
+  def __call__(self, update, base, exponent, seed):
+    """Returns a draw of S(m, alpha); `seed` is an int32 tensor of shape `[2]`."""
+    return binarize.draw(update, self.step_size(update, base, exponent), seed)
+
+  def in_phase(self, update, base, exponent, seed, is_warmed_up):
+    """Does the same after the warm-up, and returns m before it."""
+    # What a custom gradient refers to must be a tensor of the branch itself.
+    return tf.cond(
+        is_warmed_up,
+        lambda: self(tf.identity(update), base, exponent, seed),
+        lambda: tf.identity(update),
+    )
+
+  def is_clamped(self, base, exponent):
+    """Returns whether the clamp holds alpha, as a float32 scalar."""
+    step_size = binarize.learned_step_size(base, exponent, self.rho)
+    minimum, maximum = self.bounds
+    return tf.cast(
+        tf.logical_or(step_size < minimum, step_size > maximum), tf.float32
+    )
+
+
+@functools.lru_cache(256)
+def _shared(operator, method, *dtypes):
+  """Returns a method as a function that a graph holds once."""
+  return shared.function(getattr(operator, method), dtypes)
 
 
 class LearnableBinarization(weight_layer.WeightLayer):
@@ -72,12 +138,12 @@ class LearnableBinarization(weight_layer.WeightLayer):
     """
     # The update and its step size stay in float32 under mixed precision.
     super().__init__(dtype='float32', **kwargs)
-    self._rho = rho
     self._warmup_ratio = warmup_ratio
-    self._learned = step_size == 'learned'  # Python values.
-    self._step_scale = step_scale
-    self._bounds = (
-        (min_step_size, max_step_size) if clamp_step_size else None
+    self._operator = Binarization(
+        rho,
+        step_scale,
+        step_size == 'learned',  # Python values.
+        (min_step_size, max_step_size) if clamp_step_size else None,
     )
 
   def build(self, kernel_shape):
@@ -85,7 +151,7 @@ class LearnableBinarization(weight_layer.WeightLayer):
         'update', kernel_shape, initializer='zeros'
     )
     self.step_exponent = self.add_weight(
-        'step_exponent', (), initializer='zeros', trainable=self._learned
+        'step_exponent', (), initializer='zeros', trainable=self._operator.learned
     )
     self._step_base = self.add_weight(
         'step_base', (), initializer='zeros', trainable=False
@@ -140,44 +206,38 @@ class LearnableBinarization(weight_layer.WeightLayer):
     )
 
   def _start_binarizing(self):
-    self._step_base.assign(
-        tf.maximum(self.initial_step_size(), STEP_SIZE_FLOOR)
+    initial = _shared(self._operator, 'initial_step_size', tf.float32)(
+        tf.convert_to_tensor(self.update_variable)
     )
+    self._step_base.assign(tf.maximum(initial, STEP_SIZE_FLOOR))
     self._binarizing.assign(True)
 
-  def initial_step_size(self):
-    """Returns alpha', a float32 scalar (eq. 13)."""
-    return self._step_scale * binarize.initial_step_size(self.update_variable)
+  def step_size(self):
+    """Returns alpha, a float32 scalar; 0 while all of m is zero."""
+    return self._operator.step_size(*self._operands())
 
-  def step_size(self, is_zero=None):
-    """Returns alpha, a float32 scalar; 0 while all of m is zero.
-
-    Args:
-      is_zero: Whether it is, if that is known.
-    """
-    if not self._learned:
-      return tf.stop_gradient(binarize.max_norm(self.update_variable))
-    return binarize.trained_step_size(
-        self.update_variable,
-        self._step_base,
-        self.step_exponent,
-        self._rho,
-        self._bounds,
-        is_zero,
-    )
-
-  def quantized(self, seed, is_zero=None):
+  def quantized(self, seed):
     """Returns a draw of `S(m, alpha)`, a tensor of the kernel's shape.
 
     Args:
       seed: An int32 tensor of shape `[2]`.
-      is_zero: Whether all of m is zero, if that is known.
     """
-    return binarize.draw(
-        tf.convert_to_tensor(self.update_variable),
-        self.step_size(is_zero),
-        seed,
+    return self._operator(*self._operands(), seed)
+
+  def _operands(self):
+    """Returns m, alpha' and alpha_e."""
+    return [
+        tf.convert_to_tensor(v)
+        for v in (self.update_variable, self._step_base, self.step_exponent)
+    ]
+
+  def _in_phase(self, seed):
+    """Returns `quantized(seed)` after the warm-up, and m before it."""
+    dtypes = [tf.float32, tf.float32, tf.float32, tf.int32, tf.bool]
+    result = _shared(self._operator, 'in_phase', *dtypes)(
+        *self._operands(), seed, tf.convert_to_tensor(self._binarizing)
     )
+    return tf.ensure_shape(result, self.update_variable.shape)
 
   def call(self, kernel, seed):
     (effective,) = self.call_group([self], [kernel], [seed])
@@ -187,29 +247,18 @@ class LearnableBinarization(weight_layer.WeightLayer):
   @tf.autograph.experimental.do_not_convert
   def call_group(cls, layers, kernels, all_seeds):
     # pylint: disable=protected-access
-    def draw():
-      are_zero = binarize.are_zero(
-          [tf.stop_gradient(l.update_variable) for l in layers]
-      )
-      drawn = []
-      for layer, seed, is_zero in zip(layers, all_seeds, are_zero):
-        # One after the other: the noise of one kernel at a time takes memory.
-        with tf.control_dependencies(drawn[-1:]):
-          seed = tf.identity(seed)
-        drawn.append(layer.quantized(seed, is_zero))
-      return drawn
-
-    updates = tf.cond(
-        layers[0]._binarizing,
-        draw,
-        lambda: [tf.identity(l.update_variable) for l in layers],
-    )
+    updates = []
+    for layer, seed in zip(layers, all_seeds):
+      # One after the other: the noise of one kernel at a time takes memory.
+      with tf.control_dependencies(updates[-1:]):
+        seed = tf.identity(seed)
+      updates.append(layer._in_phase(seed))
     return [kernel + update for kernel, update in zip(kernels, updates)]
 
   @tf.autograph.experimental.do_not_convert
   def update(self, kernel, seed):
     del kernel  # The update is what the layer owns.
-    return self.quantized(seed)
+    return self._in_phase(seed)
 
   def uncompressed_update(self, kernel):
     del kernel
@@ -217,13 +266,9 @@ class LearnableBinarization(weight_layer.WeightLayer):
 
   @tf.autograph.experimental.do_not_convert
   def measurements(self):
-    if not self._learned or self._bounds is None:
+    operator = self._operator
+    if not operator.learned or operator.bounds is None:
       return collections.OrderedDict()
-    step_size = binarize.learned_step_size(
-        self._step_base, self.step_exponent, self._rho
-    )
-    minimum, maximum = self._bounds
-    clamped = tf.logical_or(step_size < minimum, step_size > maximum)
-    return collections.OrderedDict(
-        clamped_step_sizes=tf.cast(clamped, tf.float32)
-    )
+    _, *operands = self._operands()
+    is_clamped = _shared(operator, 'is_clamped', tf.float32, tf.float32)
+    return collections.OrderedDict(clamped_step_sizes=is_clamped(*operands))

@@ -3,6 +3,8 @@
 """FedBAT's layer with three values in place of two. Ours."""
 
 import collections
+import dataclasses
+from typing import Optional
 
 import tensorflow as tf
 
@@ -10,6 +12,40 @@ from tff_binary.layers import learnable_binarization
 from tff_binary.ops import losses
 from tff_binary.ops import seeds
 from tff_binary.ops import ternarize
+
+
+@dataclasses.dataclass(frozen=True)
+class Ternarization(learnable_binarization.Binarization):
+  """T(m, alpha) as a function of tensors alone, see `Binarization`.
+
+  Attributes:
+    share: The share of entries that are not 0 at the switch, or None for
+      `step_scale`.
+    dead_zone: See `ternarize.ternary_signs`.
+    entropy_weight: See `LearnableTernarization`.
+  """
+
+  share: Optional[float] = None
+  dead_zone: float = 0.0
+  entropy_weight: float = 0.0
+
+  def initial_step_size(self, update):
+    if self.share is None:
+      return super().initial_step_size(update)
+    return ternarize.step_size_of_share(update, self.share)
+
+  def __call__(self, update, base, exponent, seed):
+    step_size = self.step_size(update, base, exponent)
+    ratio = tf.math.divide_no_nan(update, step_size)
+    if self.entropy_weight > 0.0:  # Python values.
+      ratio = losses.add_loss(ratio, lambda r: self.entropy_weight * entropy(r))
+    noise = seeds.uniform(tf.shape(ratio), seed)
+    return step_size * ternarize.ternary_signs(ratio, noise, self.dead_zone)
+
+
+def entropy(ratio):
+  """Returns the bits an entry of T(m, alpha) for the ratio m / alpha."""
+  return ternarize.bits_per_entry(ternarize.share_of_nonzeros(ratio))
 
 
 class LearnableTernarization(learnable_binarization.LearnableBinarization):
@@ -50,37 +86,18 @@ class LearnableTernarization(learnable_binarization.LearnableBinarization):
         clamp_step_size=False,
         **kwargs,
     )
-    self._share = None
+    share = None
     if bits_per_param is not None:
-      self._share = ternarize.share_of_bits(bits_per_param)
-    self._dead_zone = dead_zone
-    self._entropy_weight = entropy_weight
-
-  def initial_step_size(self):
-    if self._share is None:
-      return super().initial_step_size()
-    return ternarize.step_size_of_share(self.update_variable, self._share)
-
-  def _ratio(self):
-    return tf.math.divide_no_nan(
-        self.update_variable.read_value(), self.step_size()
-    )
-
-  def _entropy(self, ratio):
-    return ternarize.bits_per_entry(ternarize.share_of_nonzeros(ratio))
-
-  def quantized(self, seed, is_zero=None):
-    ratio = self._ratio()
-    if self._entropy_weight > 0.0:  # Python values.
-      ratio = losses.add_loss(
-          ratio, lambda r: self._entropy_weight * self._entropy(r)
-      )
-    noise = seeds.uniform(ratio.shape, seed)
-    return self.step_size(is_zero) * ternarize.ternary_signs(
-        ratio, noise, self._dead_zone
+      share = ternarize.share_of_bits(bits_per_param)
+    self._operator = Ternarization(
+        rho,
+        step_scale,
+        share=share,
+        dead_zone=dead_zone,
+        entropy_weight=entropy_weight,
     )
 
   def measurements(self):
-    return collections.OrderedDict(
-        update_entropy=self._entropy(self._ratio())
-    )
+    update, *_ = self._operands()
+    ratio = tf.math.divide_no_nan(update, self.step_size())
+    return collections.OrderedDict(update_entropy=entropy(ratio))

@@ -48,7 +48,7 @@ def draw(x, step_size, seed):
   """Does what `binarize` does, and draws the noise itself, for less.
 
   Args:
-    x: See `binarize`; float32, of static shape.
+    x: See `binarize`; float32.
     step_size: See `binarize`; below 1e-33 it may count as zero in the draw.
     seed: An int32 tensor of shape `[2]`.
 
@@ -56,7 +56,7 @@ def draw(x, step_size, seed):
     A float32 tensor of `x`'s shape.
   """
   # The noise comes as 1 - 2 zeta, in units that the scale takes in.
-  noise = seeds.thresholds(x.shape, seed)
+  noise = seeds.thresholds(tf.shape(x), seed)
   return _binarized(x, step_size, x >= noise * (2.0**-15 * step_size))
 
 
@@ -96,9 +96,7 @@ def learned_step_size(base, exponent, rho):
   return base * tf.exp(rho * exponent)
 
 
-def trained_step_size(
-    update, base, exponent, rho, bounds=None, is_zero=None
-):
+def trained_step_size(update, base, exponent, rho, bounds=None):
   """Returns the step size with which `update` is binarized.
 
   Args:
@@ -108,7 +106,6 @@ def trained_step_size(
     rho: See `learned_step_size`.
     bounds: The two ends of the clamp of the authors' code, or None. Outside, no
       gradient reaches `exponent`.
-    is_zero: What `are_zero` tells of `update`, if that is known.
 
   Returns:
     A float scalar, 0 while all of `update` is zero.
@@ -116,36 +113,27 @@ def trained_step_size(
   step_size = learned_step_size(base, exponent, rho)
   if bounds is not None:
     step_size = tf.clip_by_value(step_size, *bounds)
-  if is_zero is None:
-    is_zero = _is_zero(update)
-  return tf.where(is_zero, tf.zeros_like(step_size), step_size)
+  return tf.where(is_zero(update), tf.zeros_like(step_size), step_size)
 
 
-def are_zero(updates):
-  """Returns for each of some tensors whether all of it is zero.
+def is_zero(x):
+  """Returns whether all of a tensor is zero.
 
-  Mostly one of some entries of each that is not zero tells it, without a pass
-  over all.
+  Mostly one of some entries that is not zero tells it, without a pass over all.
 
   Args:
-    updates: A list of float tensors of static shapes.
+    x: A float tensor of any shape.
 
   Returns:
-    A list of bool scalars.
+    A bool scalar.
   """
-  samples = [
-      tf.reshape(x, [-1])[:: max(1, x.shape.num_elements() // 64)]
-      for x in updates
-  ]
+  x = tf.stop_gradient(x)
+  sample = tf.reshape(x, [-1])[:: tf.maximum(1, tf.size(x) // 64)]
   return tf.cond(
-      tf.reduce_all([tf.reduce_any(tf.not_equal(x, 0.0)) for x in samples]),
-      lambda: [tf.constant(False) for _ in updates],
-      lambda: [_is_zero(x) for x in updates],
+      tf.reduce_any(tf.not_equal(sample, 0.0)),
+      lambda: False,
+      lambda: tf.reduce_all(tf.equal(x, 0.0)),
   )
-
-
-def _is_zero(x):
-  return tf.reduce_all(tf.equal(x, 0.0))
 
 
 def initial_step_size(update):

@@ -114,19 +114,17 @@ def thresholds(shape, seed):
   independent: what they share moves the chance of an event by `2**-16` at most.
 
   Args:
-    shape: The static shape of the result.
+    shape: The shape of the result, static or an int32 tensor of shape `[rank]`.
     seed: An int32 tensor of shape `[2]`.
 
   Returns:
     A float32 tensor of shape `shape`, uniform in `(-2**15, 2**15]`.
   """
-  size = tf.TensorShape(shape).num_elements()
+  size = tf.reduce_prod(tf.cast(shape, tf.int32))
   words = tf.raw_ops.StatelessRandomUniformFullIntV2(
       shape=[(size + 1) // 2 + 1], dtype=tf.int32, **_generator(seed)
   )
-  halves = tf.reshape(tf.bitcast(words[:-1], tf.int16), [-1])
-  if size % 2 > 0:
-    halves = halves[:size]
+  halves = tf.reshape(tf.bitcast(words[:-1], tf.int16), [-1])[:size]
   shared = tf.cast(words[-1] % 256, tf.float32) * 2.0**-8
   # Their sum has 24 bits: it is exact.
   return -shared - tf.reshape(tf.cast(halves, tf.float32), shape)

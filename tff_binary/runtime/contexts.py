@@ -186,11 +186,12 @@ class _Compiler:
 
 
 def _transform_to_native(computation):
-  """Does what TFF's `desugar_and_transform_to_native` does, but for remapping.
+  """Does what TFF's `desugar_and_transform_to_native` does, but for two passes.
 
   Grappler's remapper replaces batch normalization and ReLU in training by an
   operation that refuses channels whose number is no multiple of 4, whose shapes
-  TensorFlow checks when a worker makes a function of the graph.
+  TensorFlow checks when a worker makes a function of the graph. And aggressive
+  function optimization copies what `ops.shared` has made to every call.
   """
   config = tf.compat.v1.ConfigProto()
   options = config.graph_options.rewrite_options
@@ -198,11 +199,11 @@ def _transform_to_native(computation):
   for name in (
       'arithmetic_optimization',
       'constant_folding',
-      'function_optimization',
       'loop_optimization',
       'memory_optimization',
   ):
     setattr(options, name, options.AGGRESSIVE)
+  options.function_optimization = options.OFF
   desugared, _ = tensorflow_tree_transformations.replace_intrinsics_with_bodies(
       computation.to_building_block()
   )

@@ -269,12 +269,12 @@ class DrawTest(tf.test.TestCase):
     self.assertAllEqual(tf.unique(drawn[: 2 * 10**5])[0], [-2.0])
     self.assertAllEqual(tf.unique(drawn[-2 * 10**5 :])[0], [2.0])
 
-  def test_tells_which_tensors_are_zero(self):
+  def test_tells_whether_a_tensor_is_zero(self):
     late = np.zeros([1000], np.float32)
     late[-2] = 1.0
     tensors = [tf.zeros([3, 4]), tf.constant(late), tf.zeros([0]), tf.ones([])]
     self.assertEqual(
-        [bool(x) for x in binarize.are_zero(tensors)],
+        [bool(binarize.is_zero(x)) for x in tensors],
         [True, False, True, False],
     )
 

@@ -1,0 +1,27 @@
+# SPDX-FileCopyrightText: 2026 The tff_binary Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Functions that a graph holds once, however often it calls them."""
+
+import tensorflow as tf
+
+
+def function(python_function, dtypes):
+  """Returns a function that is traced once, for arguments of all shapes.
+
+  A model may have hundreds of kernels. What happens to each of them alike, and
+  its gradient, is then one node of the graph for a kernel, which TFF's compiler
+  neither copies nor optimizes anew.
+
+  Args:
+    python_function: A function of tensors that returns one tensor.
+    dtypes: The dtypes of its arguments, all of unknown shape.
+
+  Returns:
+    A `tf.function`, whose result has no static shape.
+  """
+  return tf.function(
+      python_function,
+      input_signature=[tf.TensorSpec(None, dtype) for dtype in dtypes],
+      autograph=False,
+      experimental_attributes={'_noinline': True},
+  )
