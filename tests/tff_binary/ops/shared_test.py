@@ -1,0 +1,76 @@
+# SPDX-FileCopyrightText: 2026 The tff_binary Authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tests for shared functions."""
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_federated as tff
+from tensorflow_federated.python.core.impl.compiler import transformation_utils
+
+from tff_binary import runtime
+from tff_binary.ops import shared
+from tff_binary.runtime import contexts
+
+
+def _halve(x, is_wanted):
+  return tf.cond(
+      is_wanted, lambda: 0.5 * tf.identity(x), lambda: tf.identity(x)
+  )
+
+
+class SharedFunctionTest(tf.test.TestCase):
+
+  def test_all_shapes_share_one_trace(self):
+    function = shared.function(_halve, [tf.float32, tf.bool])
+    for shape in ([], [0], [3], [2, 3]):
+      x = tf.ones(shape)
+      self.assertAllEqual(function(x, tf.constant(True)), 0.5 * x)
+      self.assertAllEqual(function(x, tf.constant(False)), x)
+    self.assertEqual(function.experimental_get_tracing_count(), 1)
+
+  def test_compiled_graph_holds_function_and_gradient_once(self):
+    function = shared.function(_halve, [tf.float32, tf.bool])
+    num_calls = 30
+
+    @tff.tensorflow.computation(
+        tff.TensorType(np.float32, [3]), np.bool_
+    )
+    @tf.function
+    def halve_often(x, is_wanted):
+      with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = x
+        for _ in range(num_calls):
+          y = function(y, is_wanted)
+      return y, tape.gradient(y, x)
+
+    num_nodes = []
+
+    def count(block):
+      if isinstance(block, tff.framework.CompiledComputation):
+        graph = tf.compat.v1.GraphDef.FromString(
+            block.proto.tensorflow.graph_def.value
+        )
+        functions = graph.library.function
+        num_nodes.append(
+            len(graph.node) + sum(len(f.node_def) for f in functions)
+        )
+      return block, False
+
+    transformation_utils.transform_postorder(
+        contexts.compile_to_native(halve_often).to_building_block(), count
+    )
+    # Two calls each time, forward and back, and what there is once.
+    self.assertLess(sum(num_nodes), 3 * num_calls + 100)
+    for is_wanted in (True, False):
+      expected = np.float32(2.0) ** (-num_calls if is_wanted else 0)
+      with runtime.execution_context(
+          runtime.Runtime('device', in_process=True)
+      ):
+        y, gradient = halve_often(np.ones(3, np.float32), is_wanted)
+      self.assertAllEqual(y, [expected] * 3)
+      self.assertAllEqual(gradient, [expected] * 3)
+
+
+if __name__ == '__main__':
+  tf.test.main()
