@@ -14,6 +14,8 @@ accumulating and dividing.
 *   `MeanFactory`: TFF's weighted mean, what stock FedAvg uses.
 *   `Float32Codec`, `BinaryCodec`: `PackedMeanFactory` with this codec.
 *   `EncodedSumFactory`: TFF's own quantization, to 4 bits.
+
+`--only` takes some of them.
 """
 
 import argparse
@@ -29,6 +31,7 @@ from tff_binary import runtime
 from tff_binary import wire
 
 _STEP_SIZE = 1e-3
+_GENERATION = 'generation'
 
 _FACTORIES = collections.OrderedDict(
     SumFactory=tff.aggregators.SumFactory(),
@@ -85,7 +88,7 @@ def _computations(shape):
     return aggregate
 
   return collections.OrderedDict(
-      [('generation', generate_only)],
+      [(_GENERATION, generate_only)],
       **{name: aggregate_with(f) for name, f in _FACTORIES.items()},
   )
 
@@ -100,6 +103,7 @@ def _parse_args():
   parser.add_argument(
       '--millions', type=int, default=4, help='parameters of an update'
   )
+  parser.add_argument('--only', nargs='+', help='of the names in the table')
   return parser.parse_args()
 
 
@@ -114,6 +118,7 @@ def main():
             for name, computation in _computations(
                 (args.millions, 1000, 1000)
             ).items()
+            if not args.only or name in (_GENERATION, *args.only)
         },
         args,
     )
@@ -121,22 +126,22 @@ def main():
   timing.print_medians(seconds, f'{args.clock} seconds')
   print()
   units = args.num_clients * args.millions
-  generation = seconds.pop('generation')
+  generation = seconds.pop(_GENERATION)
   milliseconds = {
       name: [1e3 * (a - b) / units for a, b in zip(times, generation)]
       for name, times in seconds.items()
   }
+  references = [b for b in ('SumFactory', 'MeanFactory') if b in seconds]
   timing.print_table(
       [
           [
               name,
               timing.median(times),
-              timing.ratio(times, milliseconds['SumFactory']),
-              timing.ratio(times, milliseconds['MeanFactory']),
+              *(timing.ratio(times, milliseconds[b]) for b in references),
           ]
           for name, times in milliseconds.items()
       ],
-      ['per client and million', 'ms', '/ SumFactory', '/ MeanFactory'],
+      ['per client and million', 'ms', *(f'/ {b}' for b in references)],
   )
 
 

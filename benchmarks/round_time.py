@@ -16,12 +16,14 @@ random images with each of
 
 one round each in turn, and prints the median seconds and the medians of the
 ratios of consecutive rounds. The first round of each is not counted. No data
-set is needed. Run it on a machine that has nothing else to do, or with
-`--clock=cpu`.
+set is needed. `--model` takes another model. `--worker_python=PATH` adds FedAvg
+and FedBAT in a device worker under another Python, with another TensorFlow. Run
+it on a machine that has nothing else to do, or with `--clock=cpu`.
 """
 
 import argparse
 import collections
+import contextlib
 import functools
 import tempfile
 
@@ -39,6 +41,8 @@ _IMAGE_SHAPE = (28, 28, 1)
 _NUM_CLASSES = 10
 _LEARNING_RATE = 0.1
 
+_OTHER = ', other Python'
+
 # What is divided by what, and what we aim at.
 _RATIOS = (
     ('FedBAT', 'FedAvg', 'at most 1.08'),
@@ -47,6 +51,10 @@ _RATIOS = (
     ('FedAvg', 'loop without TFF', 'at most 1.10'),
     ('FedAvg bfloat16', 'FedAvg', 'below 1 with AVX512-BF16'),
     ('FedBAT bfloat16', 'FedBAT', 'below 1 with AVX512-BF16'),
+    *[
+        (f'{name}{_OTHER}', name.split()[0], '')
+        for name in ('FedAvg', 'FedBAT', 'FedAvg bfloat16', 'FedBAT bfloat16')
+    ],
 )
 
 
@@ -68,9 +76,15 @@ def _write_random_clients(folder, num_clients, num_examples):
   return learning.ClientStore.write(folder, clients), clients
 
 
-def _model_fn(store, compute_dtype='float32'):
+def _build_model(args):
+  return models.image_model(
+      args.model, _IMAGE_SHAPE, _NUM_CLASSES, 'kaiming', 0
+  )
+
+
+def _model_fn(store, args, compute_dtype='float32'):
   return learning.keras_model_fn(
-      models.fedbat_cnn,
+      _build_model(args),
       store.element_spec,
       preprocess_fn=_preprocess,
       compute_dtype=compute_dtype,
@@ -95,7 +109,7 @@ def _process_round(process, dataset_computation, num_clients):
 
 def _our_round(name, store, args, compute_dtype='float32'):
   process = algorithms.get(name).build(
-      _model_fn(store, compute_dtype),
+      _model_fn(store, args, compute_dtype),
       element_spec=store.element_spec,
       local_training=learning.LocalTraining(
           local_epochs=args.local_epochs,
@@ -126,7 +140,7 @@ def _tff_round(store, args):
     )
 
   process = tff.learning.algorithms.build_weighted_fed_avg(
-      _model_fn(store),
+      _model_fn(store, args),
       client_optimizer_fn=tff.learning.optimizers.build_sgdm(_LEARNING_RATE),
       loop_implementation=tff.learning.LoopImplementation.DATASET_ITERATOR,
   )
@@ -135,7 +149,7 @@ def _tff_round(store, args):
 
 def _loop_round(clients, args):
   """Returns a function that runs one round without TFF."""
-  model = models.fedbat_cnn()
+  model = _build_model(args)()
   loss_fn = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
   server_weights = [tf.Variable(w, trainable=False) for w in model.weights]
   sums = [tf.Variable(tf.zeros_like(w), trainable=False) for w in model.weights]
@@ -187,8 +201,12 @@ def _parse_args():
   parser.add_argument('--local_epochs', type=int, default=2)
   parser.add_argument('--batch_size', type=int, default=64)
   parser.add_argument(
+      '--model', choices=sorted(models.IMAGE_MODELS), default='fedbat_cnn'
+  )
+  parser.add_argument(
       '--runtime', choices=['device', 'local'], default='device'
   )
+  parser.add_argument('--worker_python', help='of a second device worker')
   parser.add_argument(
       '--concurrency', type=int, help='clients at a time; default: all cores'
   )
@@ -211,24 +229,48 @@ def main():
   if args.runtime == 'device':
     option = 'clients_per_device'
   settings = runtime.Runtime(args.runtime, **{option: args.concurrency})
-  with tempfile.TemporaryDirectory() as folder, runtime.execution_context(
-      settings
-  ):
+  with contextlib.ExitStack() as stack:
+    folder = stack.enter_context(tempfile.TemporaryDirectory())
+    install = tff.framework.get_context_stack().install
+    if args.worker_python:
+      other = runtime.Runtime(
+          'device',
+          worker_python=args.worker_python,
+          clients_per_device=args.concurrency,
+      )
+      stack.enter_context(runtime.execution_context(other))
+      other_context = tff.framework.get_context_stack().current
+    stack.enter_context(runtime.execution_context(settings))
     store, clients = _write_random_clients(
         folder, args.num_clients, args.num_examples
     )
+
+    def in_other_worker(build):
+      with install(other_context):
+        run_round = build()
+
+      def run_in_other():
+        with install(other_context):
+          run_round()
+
+      return run_in_other
+
+    ours = {
+        'FedAvg': functools.partial(_our_round, 'fedavg', store, args),
+        'FedBAT': functools.partial(_our_round, 'fedbat', store, args),
+    }
+    ours.update({
+        f'{name} bfloat16': functools.partial(build, 'bfloat16')
+        for name, build in ours.items()
+    })
     builders = collections.OrderedDict([
-        ('FedAvg', lambda: _our_round('fedavg', store, args)),
-        ('FedBAT', lambda: _our_round('fedbat', store, args)),
+        *ours.items(),
+        *[
+            (f'{name}{_OTHER}', functools.partial(in_other_worker, build))
+            for name, build in ours.items()
+            if args.worker_python
+        ],
         ('TFF FedAvg', lambda: _tff_round(store, args)),
-        (
-            'FedAvg bfloat16',
-            lambda: _our_round('fedavg', store, args, 'bfloat16'),
-        ),
-        (
-            'FedBAT bfloat16',
-            lambda: _our_round('fedbat', store, args, 'bfloat16'),
-        ),
         *[
             (name, functools.partial(_our_round, name, store, args))
             for name in args.algorithms

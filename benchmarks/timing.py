@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Times alternatives in turn, so that all of them see the same machine."""
 
+import math
 import os
 from statistics import median
 import time
@@ -57,7 +58,9 @@ def alternate(functions, args):
 
 def ratio(seconds, other_seconds):
   """Returns the median of the ratios of the calls made one after the other."""
-  return median(a / b for a, b in zip(seconds, other_seconds))
+  return median(
+      a / b if b else math.inf for a, b in zip(seconds, other_seconds)
+  )
 
 
 def print_table(rows, header):

@@ -7,7 +7,7 @@
 It trains clients of a small dense network, each from a data set of its own, in
 rounds of `--num_clients`, on this package's worker, and prints the resident
 memory of both processes after rounds, about a tenth of the time apart. The
-slopes, in bytes a client, are those of the least-squares lines through the
+slopes, in bytes a client, are those of `benchmarks.round_memory`, through the
 rounds of the second half, when pools and caches are full.
 
 No data set is needed. Both processes keep freed memory for themselves, as in
@@ -22,6 +22,7 @@ import numpy as np
 import psutil
 import tensorflow as tf
 
+from benchmarks import round_memory
 from tff_binary import algorithms
 from tff_binary import learning
 from tff_binary import runtime
@@ -89,8 +90,7 @@ def measure(num_clients, seconds, algorithm='fedavg', worker_python=None):
 
 def slopes(rows, num_clients):
   """Returns the launcher's and the worker's bytes a client, settled."""
-  settled = rows[len(rows) // 2 :]
-  return np.polyfit(num_clients * np.arange(len(settled)), settled, 1)[0]
+  return round_memory.slopes(rows) / num_clients
 
 
 def main():
