@@ -10,6 +10,7 @@ import math
 import threading
 import weakref
 
+import numpy as np
 import tensorflow as tf
 
 from tensorflow.python.eager import context as eager_context
@@ -100,6 +101,13 @@ def _num_bytes(dtype, tensor_type):
   return dtype.size * math.prod(tensor_type.dims)
 
 
+def _num_bytes_of(tensor):
+  """Returns the size of a tensor; of strings that of all of them."""
+  if tensor.dtype == tf.string:
+    return sum(map(len, np.ravel(tensor.numpy())))
+  return tensor.shape.num_elements() * tensor.dtype.size
+
+
 def _flatten(structure, value, tensors):
   if isinstance(structure, tuple):
     if not isinstance(value, tuple) or len(value) != len(structure):
@@ -183,6 +191,7 @@ class TensorFlowFunction:
         tensorflow.initialize_op,
         keep_tables=any(is_dataset) and bool(graph.tables(graph_def)),
     )
+    self._has_tables = bool(tables)
     self._lock = threading.Lock() if tables else contextlib.nullcontext()
     self._inputs = [i for name, i in feeds.items() if name in used]
     # Only its name is used, but it must stay alive.
@@ -244,9 +253,7 @@ class TensorFlowFunction:
     Args:
       arguments: A list of values.
     """
-    rows = self._small_rows(
-        arguments, self._parameter, self._result.num_bytes
-    )
+    rows = self._small_rows(arguments, self._result.num_bytes)
     columns = None
     if rows is not None:
       columns = loops.stack([self._fed(row) for row in rows])
@@ -280,9 +287,7 @@ class TensorFlowFunction:
       members: A list of values.
     """
     num_totals = len(self._result.names)
-    rows = self._small_rows(
-        [(total, member) for member in members], self._parameter, 0
-    )
+    rows = self._small_rows([(total, member) for member in members], 0)
     columns = None
     if rows is not None:
       columns = loops.stack([row[num_totals:] for row in rows])
@@ -308,36 +313,31 @@ class TensorFlowFunction:
         )
     )
 
-  def _small_rows(self, arguments, parameter, num_result_bytes):
+  def _small_rows(self, arguments, num_result_bytes):
     """Returns the tensors of all arguments if a loop over them is worth it.
 
     Args:
       arguments: A list of values.
-      parameter: The layout of each, or None if there is none.
-      num_result_bytes: The size of a result.
+      num_result_bytes: The size of what the loop keeps of a call.
 
     Returns:
       A list of lists of tensors, or None.
     """
     if (
         len(arguments) < _MIN_LOOP
-        or parameter is None
+        or self._parameter is None
         or self._name is None
         or self._has_random_state
+        or self._has_tables
         or num_result_bytes > _MAX_LOOP_BYTES
-        or not isinstance(self._lock, contextlib.nullcontext)
     ):
       return None
-    rows = [parameter.flatten(arguments[0])]
-    second = parameter.flatten(arguments[1])
+    rows = [self._parameter.flatten(argument) for argument in arguments]
     # What is the same for all, the model for instance, counts for nothing.
-    if sum(
-        len(a.numpy()) if a.dtype == tf.string and a.shape.rank == 0
-        else a.shape.num_elements() * a.dtype.size
-        for a, b in zip(rows[0], second) if a is not b
-    ) > _MAX_LOOP_BYTES:
-      return None
-    return rows + [parameter.flatten(argument) for argument in arguments[1:]]
+    num_bytes = sum(
+        _num_bytes_of(a) for a, b in zip(*rows[:2]) if a is not b
+    )
+    return rows if num_bytes <= _MAX_LOOP_BYTES else None
 
   def _fed(self, tensors):
     """Returns the tensors of an argument that the graph uses."""
