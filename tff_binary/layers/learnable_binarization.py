@@ -4,7 +4,6 @@
 
 import collections
 import dataclasses
-import functools
 from typing import Optional
 
 import tensorflow as tf
@@ -73,12 +72,6 @@ class Binarization:
     )
 
 
-@functools.lru_cache(256)
-def _shared(operator, method, *dtypes):
-  """Returns a method as a function that a graph holds once."""
-  return shared.function(getattr(operator, method), dtypes)
-
-
 class LearnableBinarization(weight_layer.WeightLayer):
   """Maps w_t to `w_t + S(m, alpha)` and learns the update m and alpha.
 
@@ -145,6 +138,19 @@ class LearnableBinarization(weight_layer.WeightLayer):
         step_size == 'learned',  # Python values.
         (min_step_size, max_step_size) if clamp_step_size else None,
     )
+    self._share_functions()
+
+  def _share_functions(self):
+    """Takes the functions that layers of equal settings share."""
+    number = tf.float32
+    self._functions = {
+        name: shared.method(self._operator, name, dtypes)
+        for name, dtypes in {
+            'initial_step_size': [number],
+            'in_phase': [number, number, number, tf.int32, tf.bool],
+            'is_clamped': [number, number],
+        }.items()
+    }
 
   def build(self, kernel_shape):
     self.update_variable = self.add_weight(
@@ -206,7 +212,7 @@ class LearnableBinarization(weight_layer.WeightLayer):
     )
 
   def _start_binarizing(self):
-    initial = _shared(self._operator, 'initial_step_size', tf.float32)(
+    initial = self._functions['initial_step_size'](
         tf.convert_to_tensor(self.update_variable)
     )
     self._step_base.assign(tf.maximum(initial, STEP_SIZE_FLOOR))
@@ -233,9 +239,10 @@ class LearnableBinarization(weight_layer.WeightLayer):
 
   def _in_phase(self, seed):
     """Returns `quantized(seed)` after the warm-up, and m before it."""
-    dtypes = [tf.float32, tf.float32, tf.float32, tf.int32, tf.bool]
-    result = _shared(self._operator, 'in_phase', *dtypes)(
-        *self._operands(), seed, tf.convert_to_tensor(self._binarizing)
+    result = self._functions['in_phase'](
+        *map(shared.keep_shape, self._operands()),
+        seed,
+        tf.convert_to_tensor(self._binarizing),
     )
     return tf.ensure_shape(result, self.update_variable.shape)
 
@@ -270,5 +277,5 @@ class LearnableBinarization(weight_layer.WeightLayer):
     if not operator.learned or operator.bounds is None:
       return collections.OrderedDict()
     _, *operands = self._operands()
-    is_clamped = _shared(operator, 'is_clamped', tf.float32, tf.float32)
-    return collections.OrderedDict(clamped_step_sizes=is_clamped(*operands))
+    is_clamped = self._functions['is_clamped'](*operands)
+    return collections.OrderedDict(clamped_step_sizes=is_clamped)

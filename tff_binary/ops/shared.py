@@ -2,7 +2,44 @@
 # SPDX-License-Identifier: Apache-2.0
 """Functions that a graph holds once, however often it calls them."""
 
+import weakref
+
 import tensorflow as tf
+
+# Who uses a function holds it, and with it the graphs that it was called in.
+_methods = weakref.WeakValueDictionary()
+
+
+def method(owner, name, dtypes):
+  """Returns a method as a `function`: the same for equal owners.
+
+  Args:
+    owner: A hashable value.
+    name: The name of a method of it, see `function`.
+    dtypes: See `function`.
+  """
+  key = (owner, name)
+  found = _methods.get(key)
+  if found is None:
+    found = _methods[key] = function(getattr(owner, name), dtypes)
+  return found
+
+
+@tf.custom_gradient
+def keep_shape(x):
+  """Returns `x`, whose gradient has its static shape again.
+
+  The gradients of a `function` have none, and optimizers ask for it.
+
+  Args:
+    x: A tensor.
+  """
+
+  def grad(upstream):
+    upstream.set_shape(x.shape)
+    return upstream
+
+  return tf.identity(x), grad
 
 
 def function(python_function, dtypes):
