@@ -191,7 +191,9 @@ class Rounds:
       self._state = self._process.next(self._state, self._clients).state
 
   def weights(self):
-    weights = self._process.get_model_weights(self._state).trainable
+    # Outside of the context TFF starts a worker of its own and leaves it behind.
+    with tff.framework.get_context_stack().install(self._context):
+      weights = self._process.get_model_weights(self._state).trainable
     return np.concatenate([np.ravel(w) for w in weights])
 
 
@@ -233,6 +235,7 @@ def main():
     workers['device, other Python'] = functools.partial(
         _device_worker, args.worker_python, flags
     )
+  reference = next(iter(workers))
   rows = []
   with contextlib.ExitStack() as stack:
     contexts = {
@@ -247,7 +250,6 @@ def main():
             for name, context in contexts.items()
         }
         seconds = timing.alternate(rounds, args)
-        reference = next(iter(workers))
         for name in workers:
           difference = np.abs(
               rounds[name].weights() - rounds[reference].weights()
