@@ -51,7 +51,14 @@ class Binarization:
     )
 
   def __call__(self, update, base, exponent, seed):
-    """Returns a draw of S(m, alpha); `seed` is an int32 tensor of shape `[2]`."""
+    """Returns a draw of S(m, alpha).
+
+    Args:
+      update: See `step_size`.
+      base: See `step_size`.
+      exponent: See `step_size`.
+      seed: An int32 tensor of shape `[2]`.
+    """
     return binarize.draw(update, self.step_size(update, base, exponent), seed)
 
   def in_phase(self, update, base, exponent, seed, is_warmed_up):
@@ -138,10 +145,9 @@ class LearnableBinarization(weight_layer.WeightLayer):
         step_size == 'learned',  # Python values.
         (min_step_size, max_step_size) if clamp_step_size else None,
     )
-    self._share_functions()
 
-  def _share_functions(self):
-    """Takes the functions that layers of equal settings share."""
+  def build(self, kernel_shape):
+    # Layers of equal settings share them.
     number = tf.float32
     self._functions = {
         name: shared.method(self._operator, name, dtypes)
@@ -151,13 +157,14 @@ class LearnableBinarization(weight_layer.WeightLayer):
             'is_clamped': [number, number],
         }.items()
     }
-
-  def build(self, kernel_shape):
     self.update_variable = self.add_weight(
         'update', kernel_shape, initializer='zeros'
     )
     self.step_exponent = self.add_weight(
-        'step_exponent', (), initializer='zeros', trainable=self._operator.learned
+        'step_exponent',
+        (),
+        initializer='zeros',
+        trainable=self._operator.learned,
     )
     self._step_base = self.add_weight(
         'step_base', (), initializer='zeros', trainable=False

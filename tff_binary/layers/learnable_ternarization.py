@@ -96,7 +96,6 @@ class LearnableTernarization(learnable_binarization.LearnableBinarization):
         dead_zone=dead_zone,
         entropy_weight=entropy_weight,
     )
-    self._share_functions()
 
   def measurements(self):
     update, *_ = self._operands()

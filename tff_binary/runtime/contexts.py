@@ -190,8 +190,9 @@ def _transform_to_native(computation):
 
   Grappler's remapper replaces batch normalization and ReLU in training by an
   operation that refuses channels whose number is no multiple of 4, whose shapes
-  TensorFlow checks when a worker makes a function of the graph. And aggressive
-  function optimization copies what `ops.shared` has made to every call.
+  TensorFlow checks when a worker makes a function of the graph. The optimizer of
+  functions copies them to every call, also those of `ops.shared`; without it a
+  graph is smaller, and compiled in half the time.
   """
   config = tf.compat.v1.ConfigProto()
   options = config.graph_options.rewrite_options

@@ -691,9 +691,11 @@ class _DatasetWriter:
           message.sequence.serialized_graph_def = graph
           message.sequence.element_type.CopyFrom(self._element_type)
           return
+      _write(value, type_signature, message)
       self._element_spec = value.element_spec
-    _write(value, type_signature, message)
-    self._element_type = message.sequence.element_type
+      self._element_type = message.sequence.element_type
+    else:
+      _write(value, type_signature, message)
 
 
 def _struct_proto(elements):

@@ -10,7 +10,6 @@ import math
 import threading
 import weakref
 
-import numpy as np
 import tensorflow as tf
 
 from tensorflow.python.eager import context as eager_context
@@ -101,13 +100,6 @@ def _num_bytes(dtype, tensor_type):
   return dtype.size * math.prod(tensor_type.dims)
 
 
-def _num_bytes_of(tensor):
-  """Returns the size of a tensor; of strings that of all of them."""
-  if tensor.dtype == tf.string:
-    return sum(map(len, np.ravel(tensor.numpy())))
-  return tensor.shape.num_elements() * tensor.dtype.size
-
-
 def _flatten(structure, value, tensors):
   if isinstance(structure, tuple):
     if not isinstance(value, tuple) or len(value) != len(structure):
@@ -194,7 +186,6 @@ class TensorFlowFunction:
     self._has_tables = bool(tables)
     self._lock = threading.Lock() if tables else contextlib.nullcontext()
     self._inputs = [i for name, i in feeds.items() if name in used]
-    # Only its name is used, but it must stay alive.
     self._has_random_state = graph.has_random_state(graph_def)
     self._concrete = tf.compat.v1.wrap_function(
         functools.partial(
@@ -253,13 +244,16 @@ class TensorFlowFunction:
     Args:
       arguments: A list of values.
     """
-    rows = self._small_rows(arguments, self._result.num_bytes)
-    columns = None
-    if rows is not None:
-      columns = loops.stack([self._fed(row) for row in rows])
-    if columns is None:
+    stacked = None
+    if (
+        self._may_loop(len(arguments))
+        and self._result.num_bytes <= _MAX_LOOP_BYTES
+    ):
+      rows = [self._parameter.flatten(argument) for argument in arguments]
+      stacked = loops.stack([self._fed(row) for row in rows], _MAX_LOOP_BYTES)
+    if stacked is None:
       return [self(argument) for argument in arguments]
-    columns, is_stacked = columns
+    columns, is_stacked = stacked
     loop = self._loop(
         ('map', is_stacked),
         lambda: loops.mapped(
@@ -287,15 +281,17 @@ class TensorFlowFunction:
       members: A list of values.
     """
     num_totals = len(self._result.names)
-    rows = self._small_rows([(total, member) for member in members], 0)
-    columns = None
-    if rows is not None:
-      columns = loops.stack([row[num_totals:] for row in rows])
-    if columns is None:
+    stacked = None
+    if self._may_loop(len(members)):
+      rows = [self._parameter.flatten((total, member)) for member in members]
+      stacked = loops.stack(
+          [row[num_totals:] for row in rows], _MAX_LOOP_BYTES
+      )
+    if stacked is None:
       for member in members:
         total = self((total, member))
       return total
-    columns, is_stacked = columns
+    columns, is_stacked = stacked
     loop = self._loop(
         ('fold', is_stacked),
         lambda: loops.folded(
@@ -313,31 +309,15 @@ class TensorFlowFunction:
         )
     )
 
-  def _small_rows(self, arguments, num_result_bytes):
-    """Returns the tensors of all arguments if a loop over them is worth it.
-
-    Args:
-      arguments: A list of values.
-      num_result_bytes: The size of what the loop keeps of a call.
-
-    Returns:
-      A list of lists of tensors, or None.
-    """
-    if (
-        len(arguments) < _MIN_LOOP
-        or self._parameter is None
-        or self._name is None
-        or self._has_random_state
-        or self._has_tables
-        or num_result_bytes > _MAX_LOOP_BYTES
-    ):
-      return None
-    rows = [self._parameter.flatten(argument) for argument in arguments]
-    # What is the same for all, the model for instance, counts for nothing.
-    num_bytes = sum(
-        _num_bytes_of(a) for a, b in zip(*rows[:2]) if a is not b
+  def _may_loop(self, num_calls):
+    """Whether so many calls may be made in one loop, if they are small."""
+    return (
+        num_calls >= _MIN_LOOP
+        and self._name is not None
+        and self._parameter is not None
+        and not self._has_random_state
+        and not self._has_tables
     )
-    return rows if num_bytes <= _MAX_LOOP_BYTES else None
 
   def _fed(self, tensors):
     """Returns the tensors of an argument that the graph uses."""

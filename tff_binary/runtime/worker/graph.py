@@ -48,9 +48,10 @@ _suffixes = itertools.count()
 def _dataset_options():
   """Returns the options that every data set is iterated over with.
 
-  By default an iterator first has grappler optimize its data set, starts threads
-  for it, and tunes it in one more. That takes longer than the training of a
-  small client. The devices' threads compute several clients at a time instead.
+  By default an iterator first has grappler optimize its data set, starts
+  threads for it, and tunes it in one more. That takes longer than the training
+  of a small client. The devices' threads compute several clients at a time
+  instead.
   """
   options = tf.data.Options()
   options.autotune.enabled = False

@@ -6,6 +6,7 @@ What a call costs, some tenths of a millisecond of handing over between threads,
 is more than what a small client computes.
 """
 
+import numpy as np
 import tensorflow as tf
 
 # How many iterations TensorFlow may have in flight: while one waits for its
@@ -13,29 +14,46 @@ import tensorflow as tf
 _PARALLEL_ITERATIONS = 2
 
 
-def stack(rows):
+def stack(rows, max_bytes):
   """Stacks the tensors of several calls, position by position.
 
   Args:
     rows: A list of one or more lists of tensors of equal length.
+    max_bytes: How large what is stacked may be, the mean of the rows.
 
   Returns:
     A tensor for each position, with the calls in its first dimension, and
     whether it has: a tensor that is the same object in all rows is kept as it
-    is. Or None if tensors of one position have different shapes.
+    is. Or None if the rows are larger, or tensors of one position have
+    different shapes.
   """
-  columns = []
-  is_stacked = []
-  for column in zip(*rows):
-    first = column[0]
-    is_stacked.append(any(tensor is not first for tensor in column))
-    if is_stacked[-1]:
-      try:
-        first = tf.raw_ops.Pack(values=column)
-      except tf.errors.InvalidArgumentError:
-        return None
-    columns.append(first)
-  return columns, tuple(is_stacked)
+  columns = list(zip(*rows))
+  is_stacked = tuple(
+      any(tensor is not column[0] for tensor in column) for column in columns
+  )
+  num_bytes = sum(
+      _num_bytes(tensor)
+      for column, stacked in zip(columns, is_stacked)
+      if stacked
+      for tensor in column
+  )
+  if num_bytes > max_bytes * len(rows):
+    return None
+  try:
+    stacked_columns = [
+        tf.raw_ops.Pack(values=column) if stacked else column[0]
+        for column, stacked in zip(columns, is_stacked)
+    ]
+  except tf.errors.InvalidArgumentError:
+    return None
+  return stacked_columns, is_stacked
+
+
+def _num_bytes(tensor):
+  """Returns the size of a tensor, of strings that of all of them."""
+  if tensor.dtype == tf.string:
+    return sum(map(len, np.ravel(tensor.numpy())))
+  return tensor.shape.num_elements() * tensor.dtype.size
 
 
 def unstack(columns, num_rows):

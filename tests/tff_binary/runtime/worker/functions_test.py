@@ -409,7 +409,8 @@ class LoopTest(parameterized.TestCase):
       def run():
         for x, y in dataset:
           error = tf.linalg.matvec(x, variable) - y
-          variable.assign_sub(0.1 * tf.linalg.matvec(x, error, transpose_a=True))
+          gradient = tf.linalg.matvec(x, error, transpose_a=True)
+          variable.assign_sub(0.1 * gradient)
           num_examples.assign_add(tf.size(y))
         return variable - weights, num_examples.read_value(), weights
 
@@ -478,6 +479,7 @@ class LoopTest(parameterized.TestCase):
       ('few', 7, lambda i: tf.zeros([3])),
       ('different_shapes', 8, lambda i: tf.zeros([i])),
       ('large', 8, lambda i: tf.zeros([1 << 15])),
+      ('one_is_large', 8, lambda i: tf.zeros([1 << 18 if i == 5 else 1])),
   )
   def test_others_are_called_one_by_one(self, num_clients, argument):
     @tff.tensorflow.computation(tff.TensorType(np.float32, [None]))
