@@ -27,6 +27,23 @@ _CHANNEL_OPTIONS = (
 )
 
 _PROBE_SECONDS = 5.0
+_NO_METHOD = '/tff_binary.None/Probe'
+
+
+_UNREACHABLE = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+)
+
+
+def _reason(method, request, seconds, codes):
+  """Calls a method; returns the error, if it is of one of the codes, or None."""
+  try:
+    method(request, timeout=seconds)
+  except grpc.RpcError as e:
+    if e.code() in codes:
+      return f'{e.code().name}: {e.details()}'
+  return None
 
 
 def read_credentials(certificate, private_key, worker_authority):
@@ -42,8 +59,9 @@ class Connection:
   """The connection to one worker, C++ or Python.
 
   While a call takes long the worker is asked, on the same channel, for
-  something that costs it nothing. So a worker that hangs is told from one that
-  computes.
+  something that it does not have. So a process that hangs is told from one that
+  computes. The service itself may take long to answer: TFF's C++ worker answers
+  no call while it disposes of an executor that still computes.
   """
 
   def __init__(self, address, name, deadline, credentials=None):
@@ -66,6 +84,7 @@ class Connection:
           address, credentials, _CHANNEL_OPTIONS
       )
     self._service = executor_pb2_grpc.ExecutorGroupStub(self._channel)
+    self._nothing = self._channel.unary_unary(_NO_METHOD)
     self._pending = set()
     self._unattended = set()
     self._lock = threading.Lock()
@@ -155,42 +174,52 @@ class Connection:
         )
 
   def probe(self, seconds):
-    """Asks the worker for next to nothing.
+    """Asks the worker's process for what it does not have.
 
     Args:
       seconds: How long it may take to answer.
 
     Returns:
-      None if the worker answers, or the reason why it does not.
+      None if the process answers, or the reason why it does not.
     """
-    request = executor_pb2.DisposeRequest(
-        executor=executor_pb2.ExecutorId(id='none')
-    )
-    try:
-      self._service.Dispose(request, timeout=seconds)
-    except grpc.RpcError as e:
-      if e.code() in (
-          grpc.StatusCode.UNAVAILABLE,
-          grpc.StatusCode.DEADLINE_EXCEEDED,
-          grpc.StatusCode.UNIMPLEMENTED,
-      ):
-        return f'{e.code().name}: {e.details()}'
-    return None
+    return _reason(self._nothing, b'', seconds, _UNREACHABLE)
 
-  def wait_until_ready(self, seconds, away=0.0, check=lambda: None):
-    """Waits for the worker to answer.
+  def wait_until_ready(self, seconds, check=lambda: None):
+    """Waits for the worker's service to answer.
 
     Args:
-      seconds: How long it may stay away.
-      away: For how many of these seconds it has been away already.
+      seconds: How long it may take.
       check: Called several times a second; raises an exception if there is no
         use in waiting.
 
     Raises:
-      WorkerError: If the worker does not answer in time.
+      WorkerError: If the service does not answer in time.
     """
-    end = time.monotonic() + seconds - away
-    while (reason := self.probe(min(1.0, seconds))) is not None:
+    request = executor_pb2.DisposeRequest(
+        executor=executor_pb2.ExecutorId(id='none')
+    )
+    codes = (*_UNREACHABLE, grpc.StatusCode.UNIMPLEMENTED)
+    self._wait(
+        lambda limit: _reason(self._service.Dispose, request, limit, codes),
+        seconds,
+        check=check,
+    )
+
+  def wait_until_back(self, seconds, since):
+    """Waits for the process of a worker that was lost.
+
+    Args:
+      seconds: How long it may stay away.
+      since: The time of its last answer, of `time.monotonic`.
+
+    Raises:
+      WorkerError: If the process does not answer in time.
+    """
+    self._wait(self.probe, seconds, since)
+
+  def _wait(self, probe, seconds, since=None, check=lambda: None):
+    end = (time.monotonic() if since is None else since) + seconds
+    while (reason := probe(min(1.0, seconds))) is not None:
       check()
       if time.monotonic() > end:
         raise errors.WorkerError(

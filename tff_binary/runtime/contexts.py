@@ -19,7 +19,6 @@ import pathlib
 import shutil
 import sys
 import threading
-import time
 from typing import Optional
 import weakref
 
@@ -343,8 +342,7 @@ class _RemoteWorker:
     self.connection.wait_until_ready(self._deadline)
 
   def recover(self, lost):
-    away = time.monotonic() - lost.since
-    self.connection.wait_until_ready(self._deadline, away)
+    self.connection.wait_until_back(self._deadline, lost.since)
 
   def describe(self, lost):
     return str(lost)
