@@ -126,7 +126,7 @@ def quantize(x, bits, blocks, seed):
     seed: An int32 tensor of shape `[2]`.
 
   Returns:
-    A tensor of shape `s` and of `x`'s dtype, in expectation `x` to 2**-17 of a
+    A tensor of shape `s` and of `x`'s dtype, in expectation `x` to 2**-24 of a
     step; what is not finite stays so, to be seen. A bfloat16 holds the numbers
     of 8 bits and less.
   """

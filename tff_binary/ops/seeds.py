@@ -85,24 +85,29 @@ def uniform(shape, seed):
   )
 
 
+@tf.autograph.experimental.do_not_convert
 def coarse_uniform(shape, seed):
-  """Returns float32 noise of 16 bits, at less than half the cost of `uniform`.
+  """Returns float32 noise of 8 bits an entry, at a third of `uniform`'s cost.
+
+  The bits below those 8 are one draw of 16 for all entries. So each entry is
+  exactly uniform over `2**24` equal steps; what entries share moves the chance
+  of an event by `2**-8` at most, up in one draw and down in another.
 
   Args:
     shape: The shape of the result, an int32 tensor of shape `[rank]`.
     seed: An int32 tensor of shape `[2]`.
 
   Returns:
-    A float32 tensor of shape `shape`, uniform over the centres of 2**16 equal
-    parts of `[0, 1)`.
+    A float32 tensor of shape `shape`, uniform in `[0, 1)`.
   """
   size = tf.reduce_prod(shape)
-  words = tf.random.stateless_uniform(
-      [(size + 1) // 2], seed, None, None, tf.int32, alg=ALGORITHM
+  words = tf.raw_ops.StatelessRandomUniformFullIntV2(
+      shape=[(size + 3) // 4 + 1], dtype=tf.int32, **_generator(seed)
   )
-  halves = tf.reshape(tf.bitcast(words, tf.uint16), [-1])[:size]
-  noise = tf.cast(halves, tf.float32) * 2.0**-16 + 2.0**-17
-  return tf.reshape(noise, shape)
+  parts = tf.reshape(tf.bitcast(words[:-1], tf.uint8), [-1])[:size]
+  shared = tf.cast(words[-1] % 2**16, tf.float32) * 2.0**-24
+  # Their sum has 24 bits: it is exact.
+  return tf.cast(tf.reshape(parts, shape), tf.float32) * 2.0**-8 + shared
 
 
 @tf.autograph.experimental.do_not_convert

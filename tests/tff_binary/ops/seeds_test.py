@@ -305,19 +305,30 @@ class ShuffleTest(tf.test.TestCase):
 
 class CoarseUniformTest(tf.test.TestCase):
 
-  def test_is_uniform_over_centres(self):
+  def test_entries_are_uniform_and_independent(self):
     noise = seeds.coarse_uniform(tf.constant([251, 401]), _SEED).numpy()
     self.assertEqual(noise.shape, (251, 401))
-    words = (noise - 2.0**-17) * 2**16
-    self.assertAllEqual(words, np.round(words))
-    self.assertAllInRange(words, 0, 2**16 - 1)
+    self.assertAllInRange(noise, 0.0, 1.0 - 2.0**-24)
     # Six deviations of a binomial of 100,651 and 1/64.
     counts = np.bincount((noise.ravel() * 64).astype(int), minlength=64)
     self.assertLen(counts, 64)
     self.assertAllInRange(counts, 1572 - 236, 1573 + 236)
-    # Halves of a word are as independent as words.
-    pairs = noise.ravel()[: noise.size // 2 * 2].reshape(-1, 2)
-    self.assertAllClose(np.corrcoef(pairs.T)[0, 1], 0.0, atol=6 / 224)
+    # Bytes of a word are as independent as words.
+    words = noise.ravel()[: noise.size // 4 * 4].reshape(-1, 4)
+    correlations = np.corrcoef(words.T) - np.eye(4)
+    self.assertAllClose(correlations, np.zeros([4, 4]), atol=6 / 158)
+
+  def test_the_rest_is_shared_and_uniform(self):
+    rests = []
+    for i in range(500):
+      seed = seeds.fold_in(_SEED, i)
+      noise = seeds.coarse_uniform(tf.constant([9]), seed).numpy()
+      self.assertLen(set(noise * 256 % 1.0), 1)
+      rests.append(noise[0] * 256 % 1.0)
+    # Within six standard deviations.
+    self.assertAllClose(np.mean(rests), 0.5, rtol=0, atol=6 / np.sqrt(6000))
+    # Pairs of 500 that are equal by chance: two, and 20 in 1e-13 of seeds.
+    self.assertGreater(len(set(rests)), 480)
 
   def test_shapes(self):
     for shape in ([], [0], [1], [3, 0], [5]):
