@@ -301,6 +301,13 @@ def train(
       )
       return result
 
+    if runtime != 'current':
+      stack.enter_context(
+          # Workers start while the process is built.
+          contexts.execution_context(
+              runtime, str(folder.log_path), wait=False
+          )
+      )
     client_data = folder.path / _CLIENT_DATA
     shutil.rmtree(client_data, ignore_errors=True)  # Of a killed process.
     stack.callback(shutil.rmtree, client_data, ignore_errors=True)
@@ -325,10 +332,6 @@ def train(
     evaluate = _build_evaluate(
         model, test, test_clients, preprocess_test_fn, losses_and_metrics
     )
-    if runtime != 'current':
-      stack.enter_context(
-          contexts.execution_context(runtime, str(folder.log_path))
-      )
     try:
       history = _train_rounds(
           process,

@@ -27,6 +27,7 @@ _CHANNEL_OPTIONS = (
 )
 
 _PROBE_SECONDS = 5.0
+_CONNECTING_SECONDS = 0.2
 _NO_METHOD = '/tff_binary.None/Probe'
 
 
@@ -226,7 +227,11 @@ class Connection:
             f'{self} cannot be reached for {seconds:g} seconds'
             f' ({reason}){self._advice(reason)}'
         )
-      time.sleep(0.05)
+      # A channel goes on to connect only while a call is waiting for it, which
+      # the probes do not: they fail at once.
+      with contextlib.suppress(grpc.RpcError):
+        self._nothing(b'', timeout=_CONNECTING_SECONDS, wait_for_ready=True)
+      time.sleep(0.02)
 
   def _advice(self, reason):
     """Returns what to look at if somebody listens but does not understand.

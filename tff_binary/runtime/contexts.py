@@ -52,6 +52,8 @@ _START_SECONDS = 120
 def execution_context(
     runtime: settings.Runtime = settings.Runtime(),
     log_path: Optional[str] = None,
+    *,
+    wait: bool = True,
 ) -> Iterator[None]:
   """Runs TFF's computations in the block where a `Runtime` says.
 
@@ -81,6 +83,9 @@ def execution_context(
     runtime: Where computations run.
     log_path: The file that the output of processes is appended to; None
       discards it.
+    wait: Whether workers are ready when the block begins. Otherwise the first
+      computation waits for them, and raises what would be raised here: so
+      processes can start while learning processes are built.
 
   Yields:
     Nothing. Afterwards computations run where they ran before.
@@ -95,6 +100,9 @@ def execution_context(
     atexit.register(stack.close)
     stack.callback(atexit.unregister, stack.close)
     workers = _start_workers(runtime, log_path, stack)
+    if wait:
+      for worker in workers:
+        worker.ensure_ready()
     if runtime.merge == 'tff':
       context = _MergingContext(workers)
     else:
@@ -105,7 +113,7 @@ def execution_context(
 
 
 def _start_workers(runtime, log_path, stack):
-  """Returns the workers, ready; `stack` stops them."""
+  """Returns the workers, which may not be ready; `stack` stops them."""
   if runtime.kind == 'remote':
     credentials = None
     if runtime.is_encrypted:
@@ -232,7 +240,7 @@ class _WatchedContext(tff.framework.SyncContext):
     """Initializes the context.
 
     Args:
-      workers: A list of workers, which are ready.
+      workers: A list of workers, which have been started.
       allow_lost_workers: Whether to carry on without workers that are lost for
         good.
     """
@@ -250,6 +258,8 @@ class _WatchedContext(tff.framework.SyncContext):
     self._context._async_context._compiler_pipeline = _NATIVE
 
   def invoke(self, comp, arg):
+    for worker in self._workers:
+      worker.ensure_ready()
     losses = collections.Counter()
     while True:
       try:
@@ -297,7 +307,7 @@ class _MergingContext(tff.framework.SyncContext):
   """TFF's stock engine for several workers, each of which is watched."""
 
   def __init__(self, workers):
-    """Initializes the context with a list of workers, which are ready."""
+    """Initializes the context with a list of workers, which were started."""
     self._contexts = [
         _WatchedContext([worker], allow_lost_workers=False)
         for worker in workers
@@ -328,16 +338,34 @@ class _InThread(tff.framework.AsyncContext):
     return await asyncio.to_thread(self._context.invoke, comp, arg)
 
 
-class _RemoteWorker:
+class _Worker:
+  """A worker, which is started and then becomes ready."""
+
+  def __init__(self):
+    self._is_ready = False
+    self.connection = None
+
+  def ensure_ready(self):
+    """Waits for the worker, if nobody has waited for it yet."""
+    if not self._is_ready:
+      self._wait()
+      self._is_ready = True
+
+
+class _RemoteWorker(_Worker):
   """A worker that somebody else runs."""
 
   def __init__(self, address, deadline, credentials):
+    super().__init__()
     self._deadline = deadline
     self.connection = connections.Connection(
         address, f'the worker {address}', deadline, credentials
     )
 
   def start(self):
+    pass
+
+  def _wait(self):
     # It may have been started along with this program.
     self.connection.wait_until_ready(self._deadline)
 
@@ -351,16 +379,16 @@ class _RemoteWorker:
     self.connection.close()
 
 
-class _LocalWorker:
+class _LocalWorker(_Worker):
   """A worker process on this machine."""
 
   def __init__(self, runtime, folder, log_path):
+    super().__init__()
     self._runtime = runtime
     self._folder = folder
     self._log_path = log_path
     self._process = None
     self._num_starts = 0
-    self.connection = None
 
   def start(self):
     # A new address each time: the former one may still be in use.
@@ -380,6 +408,8 @@ class _LocalWorker:
     self.connection = connections.Connection(
         address, 'the local worker', self._runtime.worker_deadline
     )
+
+  def _wait(self):
     self.connection.wait_until_ready(
         _START_SECONDS, check=self._check_is_running
     )
@@ -393,6 +423,7 @@ class _LocalWorker:
   def recover(self, unused_lost):
     self.close()
     self.start()
+    self._wait()
 
   def describe(self, lost):
     # The connection breaks a moment before the process can be waited for.
@@ -407,13 +438,13 @@ class _LocalWorker:
       self._process.stop()
 
 
-class _InProcessWorker:
+class _InProcessWorker(_Worker):
   """A device worker that is a part of this process."""
 
   def __init__(self, runtime):
+    super().__init__()
     self._runtime = runtime
     self._server = None
-    self.connection = None
 
   def start(self):
     # pylint: disable-next=g-import-not-at-top
@@ -428,6 +459,8 @@ class _InProcessWorker:
         'the worker in this process',
         self._runtime.worker_deadline,
     )
+
+  def _wait(self):
     self.connection.wait_until_ready(_START_SECONDS)
 
   def recover(self, lost):

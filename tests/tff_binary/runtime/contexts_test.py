@@ -241,6 +241,23 @@ class LocalTest(parameterized.TestCase):
       ):
         with runtime.execution_context(_LOCAL, self._log):
           pass
+      with runtime.execution_context(_LOCAL, self._log, wait=False):
+        with self.assertRaisesRegex(runtime.WorkerError, 'no more ports'):
+          _count(1)
+
+  def test_block_may_begin_before_its_worker_is_ready(self):
+    wait = contexts.connections.Connection.wait_until_ready
+    with mock.patch.object(
+        contexts.connections.Connection, 'wait_until_ready', autospec=True
+    ) as mocked:
+      mocked.side_effect = wait
+      with runtime.execution_context(_LOCAL, wait=False):
+        process = _new_worker(self._before)
+        mocked.assert_not_called()
+        self.assertEqual(_count(3), 3)
+        self.assertEqual(_count(4), 4)
+        mocked.assert_called_once()
+    self.assertTrue(_has_ended(process, seconds=0.5))
 
   @parameterized.parameters(
       (None, len(os.sched_getaffinity(0))), (3, 3)
