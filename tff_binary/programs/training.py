@@ -302,11 +302,9 @@ def train(
       return result
 
     if runtime != 'current':
+      # Workers start while the process is built.
       stack.enter_context(
-          # Workers start while the process is built.
-          contexts.execution_context(
-              runtime, str(folder.log_path), wait=False
-          )
+          contexts.execution_context(runtime, str(folder.log_path), wait=False)
       )
     client_data = folder.path / _CLIENT_DATA
     shutil.rmtree(client_data, ignore_errors=True)  # Of a killed process.

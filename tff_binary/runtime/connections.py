@@ -30,7 +30,6 @@ _PROBE_SECONDS = 5.0
 _CONNECTING_SECONDS = 0.2
 _NO_METHOD = '/tff_binary.None/Probe'
 
-
 _UNREACHABLE = (
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.DEADLINE_EXCEEDED,
