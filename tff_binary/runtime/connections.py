@@ -28,7 +28,7 @@ _CHANNEL_OPTIONS = (
 
 _PROBE_SECONDS = 5.0
 _CONNECTING_SECONDS = 0.2
-_NO_METHOD = '/tff_binary.None/Probe'
+_NO_METHOD = f'/{__name__}/Nothing'
 
 _UNREACHABLE = (
     grpc.StatusCode.UNAVAILABLE,
