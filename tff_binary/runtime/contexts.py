@@ -83,9 +83,9 @@ def execution_context(
     runtime: Where computations run.
     log_path: The file that the output of processes is appended to; None
       discards it.
-    wait: Whether processes that it starts are ready when the block begins.
-      Otherwise the first computation waits for them, and raises what would be
-      raised here: so they can start while learning processes are built.
+    wait: Whether workers are ready when the block begins. Otherwise the first
+      computation waits for them, and raises what would be raised here: so
+      processes can start while learning processes are built.
 
   Yields:
     Nothing. Afterwards computations run where they ran before.
@@ -363,7 +363,7 @@ class _RemoteWorker(_Worker):
     )
 
   def start(self):
-    self.ensure_ready()
+    """Does nothing: somebody else starts it."""
 
   def _wait(self):
     # It may have been started along with this program.
