@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests for connections."""
 
-import threading
+from concurrent import futures
 import time
 
 from absl.testing import absltest
@@ -25,14 +25,15 @@ class WaitUntilReadyTest(absltest.TestCase):
     address = folder.address('worker.sock')
     connection = connections.Connection(address, 'the worker', 60.0)
     self.addCleanup(connection.close)
-    ready = threading.Thread(target=connection.wait_until_ready, args=(60.0,))
-    ready.start()
+    pool = futures.ThreadPoolExecutor(1)
+    self.addCleanup(pool.shutdown)
+    ready = pool.submit(connection.wait_until_ready, 60.0)
     process, _ = worker_processes.start_device(
         '--socket', address.removeprefix('unix:')
     )
     self.addCleanup(worker_processes.stop, process)
     start = time.monotonic()
-    ready.join()
+    ready.result()
     return time.monotonic() - start
 
 
