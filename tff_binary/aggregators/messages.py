@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Union
 import tensorflow as tf
 import tensorflow_federated as tff
 
+from tff_binary.ops import autograph
 from tff_binary.ops import seeds
 from tff_binary.ops import sizes
 from tff_binary.wire import codec as codec_lib
@@ -118,9 +119,11 @@ class MessageFormat:
         [tf.math.is_finite(weight)]
         + [_is_finite_product(x, weight) for x in parts]
     )
-    parts = [tf.where(is_finite, x, tf.zeros([], x.dtype)) for x in parts]
+    zeros = {x.dtype: tf.zeros([], x.dtype) for x in parts}
+    parts = [tf.where(is_finite, x, zeros[x.dtype]) for x in parts]
     return parts, tf.where(is_finite, weight, float('nan'))
 
+  @autograph.as_written
   def _joined(self, value):
     """Returns the list of the parts of a value."""
     tensors = _flatten(value)
@@ -181,20 +184,24 @@ class MessageFormat:
     return [
         self._codec_of(part, codec).encode(x, part_seed)
         for part, x, part_seed in zip(
-            self._parts, parts, self.part_seeds(parts, seed)
+            self._parts, parts, self.part_seeds(parts, seed, codec)
         )
     ]
 
-  def part_seeds(self, parts, seed):
+  @autograph.as_written
+  def part_seeds(self, parts, seed, codec=None):
     """Returns a seed for each part that is compressed, None for the others.
+
+    And for all None if the codec does not draw.
 
     Args:
       parts: See `encode`.
       seed: See `encode`.
+      codec: See `encode`.
     """
     compressed = [i for i, c in enumerate(self.is_compressed) if c]
     result = [None] * len(parts)
-    if compressed:
+    if compressed and (codec or self._codec).draws:
       seed = seeds.of_values([seed, seeds.ENCODING_DRAWS], parts)
       for i, part_seed in zip(compressed, seeds.fold_in_each(seed, compressed)):
         result[i] = part_seed
@@ -242,6 +249,7 @@ class MessageFormat:
         tensors[i] = tf.cast(tf.reshape(piece, spec.shape), spec.dtype)
     return _pack_like(self._value_type, tensors)
 
+  @autograph.as_written
   def num_bytes(self, payloads):
     """Returns the bytes of all payloads and those of the compressed parts."""
     compressed = [
@@ -258,6 +266,7 @@ class MessageFormat:
         num_compressed_params=tf.constant(self.num_compressed_params, tf.int64),
     )
 
+  @autograph.as_written
   def _codec_of(self, part, codec=None):
     if part.is_compressed:
       return (codec or self._codec).named(part.spec.name)
@@ -336,6 +345,7 @@ def no_counts():
   )
 
 
+@autograph.as_written
 def counts_of(weight, compressed_bytes, all_bytes):
   """Returns the counts of one message.
 
@@ -356,6 +366,7 @@ def counts_of(weight, compressed_bytes, all_bytes):
   )
 
 
+@autograph.as_written
 def usable(weight):
   """Returns the weight to decode a message with, 0 in place of NaN."""
   return tf.where(tf.math.is_finite(weight), weight, tf.zeros_like(weight))

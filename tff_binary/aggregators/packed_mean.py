@@ -10,6 +10,7 @@ import tensorflow as tf
 import tensorflow_federated as tff
 
 from tff_binary.aggregators import messages
+from tff_binary.ops import autograph
 from tff_binary.wire import codec as codec_lib
 
 
@@ -192,6 +193,7 @@ def _add_num_dropped(measurements, num_dropped_clients):
   )
 
 
+@autograph.as_written
 def _check_on_grid(num_off_grid, codec):
   """Returns one assertion for all tensors; it names the worst of them."""
   names = [

@@ -54,8 +54,7 @@ class ErrorFeedback(weight_layer.WeightLayer):
     del kernel, round_num, seed
     self._residual.assign(state)
 
-  def start(self, num_steps):
-    del num_steps
+  def start(self):
     self.update_variable.assign(tf.zeros_like(self.update_variable))
 
   def call(self, kernel, seed):

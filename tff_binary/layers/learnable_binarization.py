@@ -61,11 +61,11 @@ class Binarization:
     """
     return binarize.draw(update, self.step_size(update, base, exponent), seed)
 
-  def in_phase(self, update, base, exponent, seed, is_warmed_up):
-    """Does the same after the warm-up, and returns m before it."""
+  def in_phase(self, update, base, exponent, seed):
+    """Does the same after the warm-up, and returns m before it: alpha' is 0."""
     # What a custom gradient refers to must be a tensor of the branch itself.
     return tf.cond(
-        is_warmed_up,
+        base > 0.0,
         lambda: self(tf.identity(update), base, exponent, seed),
         lambda: tf.identity(update),
     )
@@ -153,7 +153,7 @@ class LearnableBinarization(weight_layer.WeightLayer):
         name: shared.method(self._operator, name, dtypes)
         for name, dtypes in {
             'initial_step_size': [number],
-            'in_phase': [number, number, number, tf.int32, tf.bool],
+            'in_phase': [number, number, number, tf.int32],
             'is_clamped': [number, number],
         }.items()
     }
@@ -166,43 +166,37 @@ class LearnableBinarization(weight_layer.WeightLayer):
         initializer='zeros',
         trainable=self._operator.learned,
     )
+    # 0 during the warm-up.
     self._step_base = self.add_weight(
         'step_base', (), initializer='zeros', trainable=False
-    )
-    self._binarizing = self.add_weight(
-        'binarizing', (), tf.bool, initializer='zeros', trainable=False
-    )
-    self._warmup_steps = self.add_weight(
-        'warmup_steps', (), tf.int32, initializer='zeros', trainable=False
     )
     super().build(kernel_shape)
 
   @tf.autograph.experimental.do_not_convert
-  def start(self, num_steps):
+  def start(self):
     self.update_variable.assign(tf.zeros_like(self.update_variable))
     self.step_exponent.assign(0.0)
-    self._binarizing.assign(False)
-    # The ratio is a decimal number: without the tolerance, 0.29 * 100 is below
-    # 29 even in float64.
-    exact = self._warmup_ratio * tf.cast(num_steps, tf.float64)
-    warmup_steps = tf.cast(tf.floor(exact + 1e-6), tf.int32)
-    if self._warmup_ratio > 0.0:
-      warmup_steps = tf.maximum(warmup_steps, 1)
-    self._warmup_steps.assign(warmup_steps)
+    self._step_base.assign(0.0)
 
   @property
   def group(self):
     return type(self), self._warmup_ratio
 
-  def advance(self, step):
-    self.advance_group([self], step)
+  def advance(self, step, num_steps):
+    self.advance_group([self], step, num_steps)
 
   @classmethod
   @tf.autograph.experimental.do_not_convert
-  def advance_group(cls, layers, step):
+  def advance_group(cls, layers, step, num_steps):
     # All are in one phase. A condition for each would make most of the graph.
     # pylint: disable=protected-access
     first = layers[0]
+    # The ratio is a decimal number: without the tolerance, 0.29 * 100 is below
+    # 29 even in float64.
+    exact = first._warmup_ratio * tf.cast(num_steps, tf.float64)
+    warmup_steps = tf.cast(tf.floor(exact + 1e-6), tf.int32)
+    if first._warmup_ratio > 0.0:
+      warmup_steps = tf.maximum(warmup_steps, 1)
 
     def start_binarizing():
       for layer in layers:
@@ -212,7 +206,7 @@ class LearnableBinarization(weight_layer.WeightLayer):
     # Not only at that step: a client may have less data than it was counted to.
     tf.cond(
         tf.logical_and(
-            step >= first._warmup_steps, tf.logical_not(first._binarizing)
+            step >= warmup_steps, tf.equal(first._step_base, 0.0)
         ),
         start_binarizing,
         lambda: False,
@@ -223,7 +217,6 @@ class LearnableBinarization(weight_layer.WeightLayer):
         tf.convert_to_tensor(self.update_variable)
     )
     self._step_base.assign(tf.maximum(initial, STEP_SIZE_FLOOR))
-    self._binarizing.assign(True)
 
   def step_size(self):
     """Returns alpha, a float32 scalar; 0 while all of m is zero."""
@@ -246,12 +239,9 @@ class LearnableBinarization(weight_layer.WeightLayer):
 
   def _in_phase(self, seed):
     """Returns `quantized(seed)` after the warm-up, and m before it."""
-    result = self._functions['in_phase'](
-        *map(shared.keep_shape, self._operands()),
-        seed,
-        tf.convert_to_tensor(self._binarizing),
-    )
-    return tf.ensure_shape(result, self.update_variable.shape)
+    result = self._functions['in_phase'](*self._operands(), seed)
+    result.set_shape(self.update_variable.shape)
+    return result
 
   def call(self, kernel, seed):
     (effective,) = self.call_group([self], [kernel], [seed])

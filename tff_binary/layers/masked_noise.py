@@ -60,7 +60,6 @@ class MaskedNoise(weight_layer.WeightLayer):
     self.update_variable = add('update', kernel_shape, trainable=True)
     self._noise = add('noise', kernel_shape)
     self._words = add('words', [masked_noise.NUM_SEED_WORDS])
-    self._num_steps = add('num_steps', (), 'int32')
     self._share = add('share', ())
     super().build(kernel_shape)
 
@@ -77,16 +76,15 @@ class MaskedNoise(weight_layer.WeightLayer):
         )
     )
 
-  def start(self, num_steps):
+  def start(self):
     self.update_variable.assign(tf.zeros_like(self.update_variable))
-    self._num_steps.assign(num_steps)
 
-  def advance(self, step):
+  def advance(self, step, num_steps):
     if not self.needs_num_steps:
       self._share.assign(1.0)
       return
     share = tf.cast(step + 1, tf.float32) / tf.cast(
-        tf.maximum(self._num_steps, 1), tf.float32
+        tf.maximum(num_steps, 1), tf.float32
     )
     self._share.assign(tf.minimum(share, 1.0))
 

@@ -6,6 +6,8 @@ import abc
 
 import tensorflow as tf
 
+from tff_binary.ops import autograph
+
 
 class WeightLayer(tf.keras.layers.Layer, abc.ABC):
   """Maps the server's kernel w_t to the kernel that a client computes with.
@@ -14,12 +16,12 @@ class WeightLayer(tf.keras.layers.Layer, abc.ABC):
   whatever the client trains in the kernel's place (`trainable_variables`). The
   local training loop calls
 
-  1.  `receive(kernel, state, round_num, seed)` and `start(num_steps)` once,
-  2.  before every local step `advance(step)`, then the layer itself to get the
-      effective kernel for the step's forward and backward pass; the gradient
-      with respect to the effective kernel is pulled back through the layer to
-      its trainable variables,
-  3.  `advance(num_steps)`, which may be beyond the steps taken,
+  1.  `receive(kernel, state, round_num, seed)` and `start()` once,
+  2.  before every local step `advance(step, num_steps)`, then the layer itself
+      to get the effective kernel for the step's forward and backward pass; the
+      gradient with respect to the effective kernel is pulled back through the
+      layer to its trainable variables,
+  3.  `advance(num_steps, num_steps)`, which may be beyond the steps taken,
       `update(kernel, seed)` and then `state()` once after the last step.
 
   What a layer returns as its state the client keeps, and the layer receives it
@@ -32,8 +34,8 @@ class WeightLayer(tf.keras.layers.Layer, abc.ABC):
   graph of what all have in common.
 
   Attributes:
-    needs_num_steps: Whether `start` uses the number of steps, which may have to
-      be counted in a pass over the client's data.
+    needs_num_steps: Whether `advance` uses the number of steps, which may have
+      to be counted in a pass over the client's data.
     group: A hashable value, of which layers that are advanced and called
       together have the same; by default the class.
   """
@@ -45,15 +47,16 @@ class WeightLayer(tf.keras.layers.Layer, abc.ABC):
     return type(self)
 
   @classmethod
-  def advance_group(cls, layers, step):
+  def advance_group(cls, layers, step, num_steps):
     """Does `advance` for all layers of a group.
 
     Args:
       layers: A list of layers.
       step: See `advance`.
+      num_steps: See `advance`.
     """
     for layer in layers:
-      layer.advance(step)
+      layer.advance(step, num_steps)
 
   @classmethod
   def call_group(cls, layers, kernels, all_seeds):
@@ -113,22 +116,18 @@ class WeightLayer(tf.keras.layers.Layer, abc.ABC):
     """Returns what the client keeps, a structure like `initial_state`'s."""
     return ()
 
-  def start(self, num_steps):
-    """Resets the layer's variables for a client that takes `num_steps` steps.
+  def start(self):
+    """Resets the layer's variables for a client that is about to train."""
 
-    Args:
-      num_steps: An int32 scalar, tau in the papers; 0 unless
-        `needs_num_steps`.
-    """
-    del num_steps
-
-  def advance(self, step):
+  def advance(self, step, num_steps):
     """Brings the layer into the phase of local step `step`.
 
     Args:
       step: An int32 scalar, counted from 0.
+      num_steps: An int32 scalar, the steps that the client takes, tau in the
+        papers; 0 unless `needs_num_steps`.
     """
-    del step
+    del step, num_steps
 
   @abc.abstractmethod
   def call(self, kernel, seed):
@@ -182,16 +181,17 @@ class WeightLayer(tf.keras.layers.Layer, abc.ABC):
     return {}
 
 
-def advance_all(layers, step):
+def advance_all(layers, step, num_steps):
   """Advances layers, see `WeightLayer.advance`.
 
   Args:
     layers: A list of `WeightLayer`s.
     step: An int32 scalar, counted from 0.
+    num_steps: An int32 scalar, the steps that the client takes.
   """
   for indices in _groups(layers):
     group = [layers[i] for i in indices]
-    group[0].advance_group(group, step)
+    group[0].advance_group(group, step, num_steps)
 
 
 def call_all(layers, kernels, all_seeds):
@@ -212,6 +212,7 @@ def call_all(layers, kernels, all_seeds):
   return effective
 
 
+@autograph.as_written
 def _groups(layers):
   """Returns the positions of the layers of each group."""
   groups = {}

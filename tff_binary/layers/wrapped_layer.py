@@ -54,8 +54,7 @@ class TrainedUpdate(weight_layer.WeightLayer):
     )
     super().build(kernel_shape)
 
-  def start(self, num_steps):
-    del num_steps
+  def start(self):
     self.update_variable.assign(tf.zeros_like(self.update_variable))
 
   def call(self, kernel, seed):
@@ -107,11 +106,11 @@ class WrappedLayer(weight_layer.WeightLayer):
   def state(self):
     return self.layer.state()
 
-  def start(self, num_steps):
-    self.layer.start(num_steps)
+  def start(self):
+    self.layer.start()
 
-  def advance(self, step):
-    self.layer.advance(step)
+  def advance(self, step, num_steps):
+    self.layer.advance(step, num_steps)
 
   def call(self, kernel, seed):
     return self.layer(kernel, seed)

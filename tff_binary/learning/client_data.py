@@ -9,6 +9,7 @@ how to go through the batches; the loop knows neither.
 
 import tensorflow as tf
 
+from tff_binary.ops import autograph
 from tff_binary.ops import seeds
 
 DEFAULT_BATCH_SIZE = 64
@@ -18,6 +19,7 @@ DEFAULT_BATCH_SIZE = 64
 SHUFFLE, FORWARD, UPLOAD, RECEIVE, AUGMENT, REPORT, CHOOSE, OBSERVE = range(8)
 
 
+@autograph.as_written
 def read(data, local_training):
   """Returns the source of a client's batches.
 

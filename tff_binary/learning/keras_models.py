@@ -30,6 +30,7 @@ import tensorflow_federated as tff
 
 from tff_binary import parameters
 from tff_binary.learning import structures
+from tff_binary.ops import autograph
 
 _finalizer = tff.learning.metrics.create_keras_metric_finalizer
 
@@ -242,6 +243,7 @@ class KerasModel(tff.learning.models.VariableModel):
     return self.keras_model(x, training=training)
 
   @tf.function
+  @autograph.as_written
   def forward_pass(self, batch_input, training=True):
     x, y, sample_weight = unpack_batch(batch_input)
     predictions = self.keras_model(x, training=training)
@@ -280,6 +282,7 @@ class KerasModel(tff.learning.models.VariableModel):
       metric.reset_state()
 
   @tf.function
+  @autograph.as_written
   def report_local_unfinalized_metrics(self):
     return collections.OrderedDict(
         (name, [v.read_value() for v in metric.variables])
@@ -436,6 +439,7 @@ def batch_spec(
   return (features, *(part for part in others if part is not None))
 
 
+@autograph.as_written
 def _are_of_another_graph(variables):
   """Whether there are variables that were not made where we are."""
   graph = None
@@ -502,6 +506,7 @@ def _labels_per_output(labels, names):
   return _per_output(labels, names, 'labels')
 
 
+@autograph.as_written
 def _flat_metrics(metrics, names):
   """Returns an `OrderedDict` from name to the output's index and the metric."""
   is_flat = not isinstance(metrics, Mapping) and not any(
@@ -605,7 +610,9 @@ def _mean_loss(loss, labels, output, sample_weight):
   if sample_weight is not None:
     sample_weight = tf.cast(sample_weight, output.dtype)
   if not isinstance(loss, tf.keras.losses.Loss):
-    value = loss(labels, output, sample_weight=_masked(sample_weight, output))
+    value = autograph.of_user(loss)(
+        labels, output, sample_weight=_masked(sample_weight, output)
+    )
   elif _mask(output) is None:
     value = loss(labels, output, sample_weight)
   else:

@@ -187,18 +187,24 @@ def build_client_update(
         unconnected_gradients=tf.UnconnectedGradients.ZERO,
     )
     # One call for all layers: their gradients flow back through one tape.
-    pulled_back = iter(
+    trained = [v for layer in layers for v in layer.trainable_variables]
+    pulled_back = (
         layer_tape.gradient(
             effective,
-            [v for layer in layers for v in layer.trainable_variables],
+            trained,
             output_gradients=[
                 tf.convert_to_tensor(g) for g in with_layer(gradients)
             ],
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
         if layers
-        else ()
+        else []
     )
+    for variable, gradient in zip(trained, pulled_back):
+      if tf.is_tensor(gradient):
+        # A `shared.function`'s has none, and optimizers ask for it.
+        gradient.set_shape(variable.shape)
+    pulled_back = iter(pulled_back)
     result = []
     for layer, gradient in zip(weight_layers, gradients):
       if layer is None:
@@ -235,9 +241,9 @@ def build_client_update(
     size = tf.cast(output.num_examples, output.loss.dtype)
     return tf.cast(output.loss * size, tf.float32)
 
-  def received_loss(weights, client, seed):
+  def received_loss(weights, client, num_steps, seed):
     """Returns the loss before training, and leaves all variables alone."""
-    weight_layer.advance_all(layers, 0)
+    weight_layer.advance_all(layers, 0, num_steps)
     assign_effective(weights.trainable, seed)
 
     def add(sums, batch):
@@ -259,18 +265,21 @@ def build_client_update(
     forward_seed = seeds.fold_in(client_seed, client_data.FORWARD)
     receive(round_num, weights, client_state, client_seed)
     for layer in layers:
-      layer.start(num_steps)
+      layer.start()
     initial_values = [v.read_value() for v in local_variables]
     report = collections.OrderedDict()
     if reported_loss == RECEIVED_LOSS:  # Python values.
       report[RECEIVED_LOSS] = received_loss(
-          weights, client, seeds.fold_in(client_seed, client_data.REPORT)
+          weights,
+          client,
+          num_steps,
+          seeds.fold_in(client_seed, client_data.REPORT),
       )
     model.reset_metrics()
 
     def take_step(step, state, batch):
       optimizer_state, num_trained, loss = state
-      weight_layer.advance_all(layers, step)
+      weight_layer.advance_all(layers, step, num_steps)
       gradients, output = local_gradients(
           batch, weights.trainable, seeds.fold_in(forward_seed, step)
       )
@@ -306,7 +315,7 @@ def build_client_update(
       )
     num_examples = client.num_examples(num_trained)
 
-    weight_layer.advance_all(layers, num_steps)
+    weight_layer.advance_all(layers, num_steps, num_steps)
     upload_seed = seeds.fold_in(client_seed, client_data.UPLOAD)
     layer_seeds = iter(seeds.fold_in_each(upload_seed, positions))
     trainable = []

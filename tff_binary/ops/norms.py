@@ -11,6 +11,8 @@ finite, and what still exceeds the dtype becomes its largest number.
 import numpy as np
 import tensorflow as tf
 
+from tff_binary.ops import autograph
+
 # An integer dtype of the same size and the bits of the exponent.
 _EXPONENT_BITS = {
     tf.float32: (tf.int32, 0xFF << 23),
@@ -20,6 +22,7 @@ _EXPONENT_BITS = {
 _ROUNDING = 2.0**-20
 
 
+@autograph.as_written
 def max_norm(x):
   """Returns the largest absolute entry of `x`; 0 if `x` is empty or zero.
 

@@ -25,23 +25,6 @@ def method(owner, name, dtypes):
   return found
 
 
-@tf.custom_gradient
-def keep_shape(x):
-  """Returns `x`, whose gradient has its static shape again.
-
-  The gradients of a `function` have none, and optimizers ask for it.
-
-  Args:
-    x: A tensor.
-  """
-
-  def grad(upstream):
-    upstream.set_shape(x.shape)
-    return upstream
-
-  return tf.identity(x), grad
-
-
 def function(python_function, dtypes):
   """Returns a function that is traced once, for arguments of all shapes.
 

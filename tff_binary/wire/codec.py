@@ -7,6 +7,7 @@ import collections
 
 import tensorflow as tf
 
+from tff_binary.ops import autograph
 from tff_binary.ops import norms
 from tff_binary.wire import packing
 
@@ -35,11 +36,14 @@ class Codec(abc.ABC):
   Attributes:
     is_joint: Whether an aggregator joins all compressed tensors of an update to
       one vector and encodes that, instead of each tensor by itself.
+    draws: Whether `encode` needs a seed. That of an aggregator is a hash of the
+      whole update, which a codec without draws spares.
     codes: Where the payload has one code of fixed width for each entry, the
       name of the field in which they are packed and their bits; else `None`.
   """
 
   is_joint = False
+  draws = True
   codes = None
 
   def named(self, name: str) -> 'Codec':
@@ -53,8 +57,8 @@ class Codec(abc.ABC):
 
     Args:
       value: A float tensor of static shape.
-      seed: An int32 tensor of shape `[2]`, for this tensor alone; codecs that
-        draw need it.
+      seed: An int32 tensor of shape `[2]`, for this tensor alone; None for a
+        codec that does not draw.
 
     Returns:
       An `OrderedDict` of tensors.
@@ -101,11 +105,13 @@ class Codec(abc.ABC):
     return spec.shape.num_elements()
 
 
+@autograph.as_written
 def wide(dtype):
   """Returns the dtype that values are decoded in, at least float32."""
   return tf.float64 if dtype.size > 4 else tf.float32
 
 
+@autograph.as_written
 def weighted(factor, weight, dtype):
   """Multiplies what scales a whole tensor by a weight.
 
@@ -125,17 +131,25 @@ def weighted(factor, weight, dtype):
   return tf.saturate_cast(product, wide(dtype))
 
 
+@autograph.as_written
 def restored(entries, spec):
   """Returns decoded entries in the shape and dtype of `spec`."""
-  return tf.reshape(tf.saturate_cast(entries, spec.dtype), spec.shape)
+  entries = tf.saturate_cast(entries, spec.dtype)
+  if entries.shape == spec.shape:  # Python values.
+    return entries
+  return tf.reshape(entries, spec.shape)
 
 
 class Float32Codec(Codec):
   """Sends a tensor as it is, 32 bits an entry."""
 
+  draws = False
+
+  @autograph.as_written
   def encode(self, value, seed=None):
     return collections.OrderedDict(values=tf.saturate_cast(value, tf.float32))
 
+  @autograph.as_written
   def decode(self, payload, spec, weight=1.0):
     dtype = wide(spec.dtype)
     values = tf.math.multiply_no_nan(
@@ -152,8 +166,10 @@ class BinaryCodec(Codec):
   `[ceil(n / 8)]`, and `step_size`, one float32.
   """
 
+  draws = False
   codes = ('bits', 1)
 
+  @autograph.as_written
   def encode(self, value, seed=None):
     value = tf.saturate_cast(value, tf.float32)
     # -0.0 >= 0 holds, so both zeros have the sign +1.
@@ -162,6 +178,7 @@ class BinaryCodec(Codec):
         bits=packing.pack_signs(positive), step_size=norms.max_norm(value)
     )
 
+  @autograph.as_written
   def decode(self, payload, spec, weight=1.0):
     entries = packing.unpack_signs(
         payload['bits'],
@@ -170,6 +187,7 @@ class BinaryCodec(Codec):
     )
     return restored(entries, spec)
 
+  @autograph.as_written
   def encode_on_grid(self, value):
     if not packing.is_fast(value):
       return None
@@ -177,6 +195,7 @@ class BinaryCodec(Codec):
     payload = collections.OrderedDict(bits=bits, step_size=step_size)
     return payload, step_size, is_on_grid
 
+  @autograph.as_written
   def add_decoded(self, total, payload, spec, weight=1.0):
     if not packing.is_fast(spec):
       return super().add_decoded(total, payload, spec, weight)
@@ -186,6 +205,7 @@ class BinaryCodec(Codec):
         weighted(payload['step_size'], weight, spec.dtype),
     )
 
+  @autograph.as_written
   def num_off_grid(self, value):
     off_grid = tf.not_equal(tf.abs(value), norms.max_norm(value))
     return tf.math.count_nonzero(off_grid)

@@ -29,6 +29,8 @@ class DistinctValuesCodec(codec.Codec):
   Both zeros may be decoded to either.
   """
 
+  draws = False
+
   def encode(self, value, seed=None):
     entries = tf.reshape(tf.saturate_cast(value, tf.float32), [-1])
     values = tf.sort(tf.unique(entries).y)

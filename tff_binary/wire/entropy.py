@@ -59,6 +59,7 @@ class EntropyCodec(codec.Codec):
     self._inner = inner
     self._name = name
     self.is_joint = inner.is_joint
+    self.draws = inner.draws
 
   @property
   def inner(self):

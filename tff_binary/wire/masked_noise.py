@@ -25,6 +25,8 @@ class MaskedNoiseCodec(codec.Codec):
   weight zero.
   """
 
+  draws = False
+
   def __init__(self, mask='binary', distribution='uniform', magnitude=0.01):
     """Initializes the codec.
 

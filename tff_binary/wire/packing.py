@@ -5,6 +5,8 @@
 import numpy as np
 import tensorflow as tf
 
+from tff_binary.ops import autograph
+from tff_binary.ops import shared
 from tff_binary.ops import xla
 
 # Signs of the eight entries that each byte holds: row `b` is the signs of byte
@@ -26,6 +28,7 @@ def num_bytes(length):
   return (length + 7) // 8
 
 
+@autograph.as_written
 def pack_signs(positive):
   """Packs booleans into bytes, the first one in the most significant bit.
 
@@ -37,17 +40,12 @@ def pack_signs(positive):
     are 0.
   """
   length = positive.shape[0]
-  if length is None:
-    length = tf.size(positive)
-  bits = tf.pad(tf.cast(positive, tf.uint8), [[0, -length % 8]])
-  # Eight bits at a time; TensorFlow's machines are all little-endian.
-  words = tf.bitcast(tf.reshape(bits, [-1, 8]), tf.uint64)
-  first_bytes = tf.bitwise.right_shift(
-      words * _GATHER_LOW_BITS, tf.constant(56, tf.uint64)
-  )
-  return tf.cast(first_bytes, tf.uint8)
+  packed = _pack_signs(positive)
+  packed.set_shape([None if length is None else num_bytes(length)])
+  return packed
 
 
+@autograph.as_written
 def unpack_signs(packed, length, step_size):
   """Unpacks bytes into `+step_size` and `-step_size`.
 
@@ -59,11 +57,35 @@ def unpack_signs(packed, length, step_size):
   Returns:
     A tensor of shape `[length]` and of `step_size`'s dtype.
   """
+  entries = _UNPACK_SIGNS[step_size.dtype](packed, length, step_size)
+  entries.set_shape([length])
+  return entries
+
+
+def _pack(positive):
+  bits = tf.pad(tf.cast(positive, tf.uint8), [[0, -tf.size(positive) % 8]])
+  # Eight bits at a time; TensorFlow's machines are all little-endian.
+  words = tf.bitcast(tf.reshape(bits, [-1, 8]), tf.uint64)
+  first_bytes = tf.bitwise.right_shift(
+      words * _GATHER_LOW_BITS, tf.constant(56, tf.uint64)
+  )
+  return tf.cast(first_bytes, tf.uint8)
+
+
+def _unpack(packed, length, step_size):
   # Scaling the table instead of the result saves a pass over the tensor.
   table = tf.cast(_SIGNS_OF_BYTE, step_size.dtype) * step_size
   return tf.reshape(tf.gather(table, tf.cast(packed, tf.int32)), [-1])[:length]
 
 
+_pack_signs = shared.function(_pack, [tf.bool])
+_UNPACK_SIGNS = {
+    dtype: shared.function(_unpack, [tf.uint8, tf.int32, dtype])
+    for dtype in (tf.float32, tf.float64)
+}
+
+
+@autograph.as_written
 def is_fast(spec):
   """Returns whether a tensor is one for the two compiled functions below.
 
@@ -78,6 +100,7 @@ def is_fast(spec):
   )
 
 
+@autograph.as_written
 def pack_two_values(x):
   """Packs the signs of a tensor that holds `-alpha` and `+alpha`, in one pass.
 
@@ -103,6 +126,7 @@ def _pack_two_values(groups):
   return tf.cast(sums, tf.uint8), alpha, tf.reduce_max(sums) < _MARK
 
 
+@autograph.as_written
 def add_unpacked(total, packed, step_size):
   """Returns `total + unpack_signs(packed)`, in one pass.
 

@@ -22,6 +22,8 @@ class SignPlanesCodec(codec.Codec):
   only with weight zero: it is what a client sends whose result is not used.
   """
 
+  draws = False
+
   def __init__(self, trim=False):
     """Initializes the codec.
 

@@ -27,6 +27,7 @@ class SignCodec(codec.Codec):
   `[ceil(n / 8)]`, and in the second case `step_size`, one float32.
   """
 
+  draws = False
   codes = ('bits', 1)
 
   def __init__(self, step_size='mean'):
@@ -78,6 +79,8 @@ class NoisySignCodec(SignCodec):
   generalization z-SignFedAvg (Tang et al., arXiv 2302.02589).
   """
 
+  draws = True
+
   def __init__(self, step_size, sigma, z=1.0):
     """Initializes the codec.
 
@@ -113,6 +116,8 @@ class StochasticSignCodec(SignCodec):
   bound is taken tensor by tensor (our choice, the papers do not say) and not
   sent: the result is unbiased up to the factor `step_size / bound`.
   """
+
+  draws = True
 
   def __init__(self, step_size, bound='max_norm'):
     """Initializes the codec.

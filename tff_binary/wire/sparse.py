@@ -50,6 +50,8 @@ class SparseCodec(codec.Codec):
   `remainders`, uint8 of shape `[ceil(k b / 8)]`.
   """
 
+  draws = False
+
   def __init__(self, ratio):
     """Initializes the codec.
 

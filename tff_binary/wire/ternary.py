@@ -23,6 +23,7 @@ class TernaryCodec(codec.Codec):
   take as many bits as they have entropy, less than log2(3).
   """
 
+  draws = False
   codes = ('codes', 2)
 
   def encode(self, value, seed=None):

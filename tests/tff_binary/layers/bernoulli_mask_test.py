@@ -22,7 +22,7 @@ def _layer(**kwargs):
   )
   layer.build(tf.TensorShape([2, 3]))
   layer.receive(tf.constant(_THETA), (), 0, _SEED)
-  layer.start(1)
+  layer.start()
   return layer
 
 

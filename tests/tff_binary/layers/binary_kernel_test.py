@@ -14,7 +14,7 @@ def _layer(sends_signs=False):
   layer = layers.BinaryKernel(sends_signs)
   layer.build(tf.TensorShape([2, 3]))
   layer.receive(tf.constant(_SERVER), (), 0, (1, 2))
-  layer.start(1)
+  layer.start()
   return layer
 
 

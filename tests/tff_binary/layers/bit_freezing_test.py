@@ -31,7 +31,7 @@ def _layer(active=(3,), bits=4, state=None, seed=(1, 2), **kwargs):
   if state is None:
     state = layer.initial_state(tf.constant([7, 8]))
   layer.receive(_received(), state, 0, tf.constant(seed))
-  layer.start(3)
+  layer.start()
   return layer, state
 
 

@@ -20,7 +20,7 @@ class ErrorFeedbackTest(tf.test.TestCase):
     self.assertAllEqual(state, kernel)
     for round_num in range(3):
       layer.receive(kernel, state, round_num, (1, 2))
-      layer.start(5)
+      layer.start()
       update = tf.constant(random.randn(7, 3), tf.float32)
       layer.update_variable.assign(update)
       sent, new_state = layer.update(kernel, (1, 2)), layer.state()
@@ -34,7 +34,7 @@ class ErrorFeedbackTest(tf.test.TestCase):
     layer = layers.ErrorFeedback()
     layer.build(tf.TensorShape([2]))
     layer.receive(tf.zeros([2]), tf.ones([2]), 0, (1, 2))
-    layer.start(1)
+    layer.start()
     with tf.GradientTape() as tape:
       effective = layer(tf.constant([3.0, 4.0]), (1, 2))
     self.assertAllEqual(effective, [3.0, 4.0])

@@ -13,18 +13,18 @@ from tff_binary.ops import seeds
 _SEED = tf.constant([1, 2])
 
 
-def _layer(shape=(4, 5), num_steps=10, **kwargs):
+def _layer(shape=(4, 5), **kwargs):
   layer = learnable_binarization.LearnableBinarization(**kwargs)
   layer.build(shape)
-  layer.start(num_steps)
+  layer.start()
   return layer
 
 
 def _binarizing_layer(update, **kwargs):
   """A layer whose warm-up is over and left `update` behind."""
-  layer = _layer(np.shape(update), num_steps=2, warmup_ratio=0.5, **kwargs)
+  layer = _layer(np.shape(update), warmup_ratio=0.5, **kwargs)
   layer.update_variable.assign(update)
-  layer.advance(1)
+  layer.advance(1, 2)
   return layer
 
 
@@ -49,19 +49,19 @@ class PhaseTest(tf.test.TestCase, parameterized.TestCase):
       (1.0, 3, 3),
   )
   def test_number_of_full_precision_steps(self, ratio, num_steps, expected):
-    layer = _layer(num_steps=num_steps, warmup_ratio=ratio)
+    layer = _layer(warmup_ratio=ratio)
     full_precision = 0
     for step in range(num_steps):
-      layer.advance(tf.constant(step))
+      layer.advance(tf.constant(step), num_steps)
       full_precision += not _is_binarizing(layer)
     self.assertEqual(full_precision, expected)
-    layer.advance(tf.constant(num_steps))
+    layer.advance(tf.constant(num_steps), num_steps)
     self.assertTrue(_is_binarizing(layer))
 
   def test_start_resets(self):
     layer = _binarizing_layer(tf.ones([4, 5]))
     layer.step_exponent.assign(0.1)
-    layer.start(10)
+    layer.start()
     self.assertAllEqual(layer.update_variable, tf.zeros([4, 5]))
     self.assertEqual(layer.step_exponent.numpy(), 0.0)
     self.assertFalse(_is_binarizing(layer))
@@ -91,7 +91,7 @@ class GroupTest(tf.test.TestCase):
     shapes = [[4, 5], [3], [2, 2], [4, 5]]
     together, alone = (
         [
-            _layer(shape, num_steps=8, warmup_ratio=ratio)
+            _layer(shape, warmup_ratio=ratio)
             for shape, ratio in zip(shapes, ratios)
         ]
         for _ in range(2)
@@ -103,11 +103,11 @@ class GroupTest(tf.test.TestCase):
         layer.update_variable.assign_add(
             0.01 * tf.ones_like(layer.update_variable) * (i % 4 + 1)
         )
-      weight_layer.advance_all(together, step)
+      weight_layer.advance_all(together, step, 8)
       for layer in alone:
-        layer.advance(step)
+        layer.advance(step, 8)
       self.assertAllEqual(
-          [layer._binarizing for layer in together],
+          [layer._step_base > 0.0 for layer in together],
           [step >= 8 * ratio for ratio in ratios],
       )
       for effective, layer, kernel, seed in zip(
@@ -124,7 +124,7 @@ class GroupTest(tf.test.TestCase):
 
       @tf.function
       def gradients(step, kernel):
-        weight_layer.advance_all(group, step)
+        weight_layer.advance_all(group, step, 8)
         with tf.GradientTape() as tape:
           effective = weight_layer.call_all(
               group, [kernel] * num_layers, [_SEED] * num_layers
@@ -189,7 +189,7 @@ class StepSizeTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_floor_without_clamp_and_warmup(self):
     layer = _layer(warmup_ratio=0.0, clamp_step_size=False)
-    layer.advance(0)
+    layer.advance(0, 10)
     layer.update_variable.assign(tf.ones([4, 5]))
     self.assertAllClose(
         layer.step_size(), learnable_binarization.STEP_SIZE_FLOOR
@@ -197,7 +197,7 @@ class StepSizeTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_max_norm_follows_the_update_without_a_gradient(self):
     layer = _layer((1, 3), step_size='max_norm', warmup_ratio=0.0)
-    layer.advance(0)
+    layer.advance(0, 10)
     self.assertLen(layer.trainable_variables, 1)
     for update in ([[0.1, -0.4, 0.2]], [[3.0, 0.0, 1.0]]):
       layer.update_variable.assign(update)
@@ -257,7 +257,7 @@ class UpdateTest(tf.test.TestCase):
 
     @tf.function
     def compute():
-      layer.advance(tf.constant(0))
+      layer.advance(tf.constant(0), 2)
       return layer(kernel, _SEED), layer.update(kernel, _SEED)
 
     effective, update = compute()

@@ -17,9 +17,9 @@ def _layer(update=_UPDATE, **kwargs):
   """Returns a layer whose warm-up is over and left `update` behind."""
   layer = learnable_ternarization.LearnableTernarization(**kwargs)
   layer.build(update.shape)
-  layer.start(2)
+  layer.start()
   layer.update_variable.assign(update)
-  layer.advance(1)
+  layer.advance(1, 2)
   return layer
 
 

@@ -25,7 +25,7 @@ def _kernel():
 def _received(layer):
   layer.build(_SHAPE)
   layer.receive(_kernel(), (), tf.constant(0), tf.constant([1, 2]))
-  layer.start(tf.constant(0))
+  layer.start()
   return layer
 
 
@@ -83,7 +83,7 @@ class LowPrecisionComputationTest(tf.test.TestCase):
     self.assertTrue(layer.needs_num_steps)
     upstream = tf.random.stateless_normal(_SHAPE, (5, 6))
     for step in range(2):
-      layer.advance(tf.constant(step))
+      layer.advance(tf.constant(step), tf.constant(2))
       kernel, gradients = _step(layer, upstream)
       self.assertTrue(_is_on_grid(kernel))
       self.assertLen(gradients, 2)  # Of the update and its step size.

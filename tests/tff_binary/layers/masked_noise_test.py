@@ -13,11 +13,11 @@ from tff_binary.ops import masked_noise
 _KERNEL = tf.ones([40, 50])
 
 
-def _layer(seed=(1, 2), num_steps=4, **kwargs):
+def _layer(seed=(1, 2), **kwargs):
   layer = layers.MaskedNoise(**kwargs)
   layer.build(_KERNEL.shape)
   layer.receive(_KERNEL, (), 0, tf.constant(seed))
-  layer.start(num_steps)
+  layer.start()
   return layer
 
 
@@ -49,7 +49,7 @@ class MaskedNoiseTest(tf.test.TestCase, parameterized.TestCase):
     # Within the noise: clipping changes nothing, and masking everything.
     layer.update_variable.assign(0.5 * layer._noise)
     for step, share in ((0, 0.25), (1, 0.5), (3, 1.0), (4, 1.0)):
-      layer.advance(step)
+      layer.advance(step, 4)
       change = layer(tf.zeros_like(_KERNEL), tf.constant([7, step]))
       is_masked = np.logical_not(np.isclose(change, layer.update_variable))
       # 6 deviations of 0.0112: fails falsely once in 10^8 seeds.
@@ -58,7 +58,7 @@ class MaskedNoiseTest(tf.test.TestCase, parameterized.TestCase):
   def test_without_progress_all_entries_are_masked(self):
     layer = _layer(is_progressive=False)
     layer.update_variable.assign(0.5 * layer._noise)
-    layer.advance(0)
+    layer.advance(0, 4)
     change = layer(tf.zeros_like(_KERNEL), tf.constant([7, 1])).numpy()
     noise = layer._noise.numpy()
     self.assertTrue(np.all((change == noise) | (change == 0.0)))
@@ -74,7 +74,7 @@ class MaskedNoiseTest(tf.test.TestCase, parameterized.TestCase):
   def test_trains_the_update_alone(self):
     layer = _layer()
     self.assertLen(layer.trainable_variables, 1)
-    layer.advance(2)
+    layer.advance(2, 4)
     with tf.GradientTape() as tape:
       effective = layer(_KERNEL, tf.constant([5, 6]))
     gradient = tape.gradient(effective, layer.update_variable)

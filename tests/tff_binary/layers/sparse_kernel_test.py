@@ -15,7 +15,7 @@ def _layer(upload='top_k_weights_diff', upload_ratio=0.25):
   layer = layers.SparseKernel(0.25, upload, upload_ratio)
   layer.build(tf.TensorShape([2, 2]))
   layer.receive(tf.constant(_SERVER), (), 0, (1, 2))
-  layer.start(1)
+  layer.start()
   return layer
 
 

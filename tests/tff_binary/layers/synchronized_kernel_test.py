@@ -49,10 +49,10 @@ class SynchronizedKernelTest(tf.test.TestCase):
         layer.receive(offered, state, round_num, _SEED)
         plain.receive(kernel, plain_state, round_num, _SEED)
         for l in (layer, plain):
-          l.start(4)
+          l.start()
           for v in l.trainable_variables:
             v.assign(v + 0.01)
-          l.advance(3)
+          l.advance(3, 4)
         self.assertAllEqual(layer(offered, _SEED), plain(kernel, _SEED))
         self.assertAllEqual(
             layer.update(offered, _SEED), plain.update(kernel, _SEED)
@@ -99,7 +99,7 @@ class SynchronizedKernelTest(tf.test.TestCase):
     layer.receive(offered, layer.initial_state(_SEED), 0, _SEED)
     (update,) = layer.trainable_variables
     update.assign(tf.ones(_SHAPE))  # Of the client before.
-    layer.start(5)
+    layer.start()
     with tf.GradientTape() as tape:
       kernel = layer(offered, _SEED)
     self.assertAllEqual(kernel, tf.fill(_SHAPE, 3.0))

@@ -115,9 +115,9 @@ class WeightLayersTest(tf.test.TestCase, parameterized.TestCase):
         for round_num in range(2):
           state = first if round_num == 0 else layer.state()
           layer.receive(received, state, tf.constant(round_num), _SEED)
-          layer.start(tf.constant(_NUM_STEPS))
+          layer.start()
           for step in range(_NUM_STEPS):
-            layer.advance(tf.constant(step))
+            layer.advance(tf.constant(step), tf.constant(_NUM_STEPS))
             with tf.GradientTape() as tape:
               effective = layer(received, _SEED)
             self.assertEqual(_specs(effective), _specs(kernel))
@@ -130,7 +130,7 @@ class WeightLayersTest(tf.test.TestCase, parameterized.TestCase):
             ):
               self.assertEqual(gradient.shape, variable.shape)
               variable.assign_sub(0.01 * gradient)
-          layer.advance(tf.constant(_NUM_STEPS))
+          layer.advance(tf.constant(_NUM_STEPS), tf.constant(_NUM_STEPS))
           sent = layer.update(received, _SEED)
           self._assert_finite([effective, sent, layer.state()])
           self.assertEqual(_specs(layer.state()), _specs(first))

@@ -57,10 +57,8 @@ class _Probe(layers.WeightLayer):
   def receive(self, kernel, state, round_num, seed):
     self.kernel.assign(kernel)
 
-  def start(self, num_steps):
+  def advance(self, step, num_steps):
     self.num_steps.assign(num_steps)
-
-  def advance(self, step):
     self.last_step.assign(step)
 
   def call(self, kernel, seed):

@@ -34,7 +34,51 @@ def _float32_output(build_model=tiny.batch_norm_model):
   return model
 
 
+def _halved_if_positive(x):
+  """Python control flow on a tensor, which needs AutoGraph in a graph."""
+  if tf.reduce_sum(x) > 0.0:
+    return 0.5 * x
+  return x
+
+
+class _Halving(tf.keras.layers.Layer):
+
+  def call(self, x):
+    return _halved_if_positive(x)
+
+
+class _HalvedMean(tf.keras.metrics.Mean):
+
+  def update_state(self, y_true, y_pred, sample_weight=None):
+    del y_true, sample_weight
+    super().update_state(_halved_if_positive(y_pred))
+
+
+def _halved_loss(y_true, y_pred):
+  del y_true
+  return _halved_if_positive(y_pred)
+
+
+def _halved_weighted_loss(y_true, y_pred, sample_weight=None):
+  del y_true, sample_weight
+  return tf.reduce_mean(_halved_if_positive(y_pred))
+
+
 class KerasModelFnTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters(_halved_loss, _halved_weighted_loss)
+  def test_what_users_write_may_branch_on_tensors(self, loss):
+    def build_model():
+      return tf.keras.Sequential([tf.keras.Input([1]), _Halving()])
+
+    model, batch = _model(
+        build_model,
+        (np.float32([[8.0], [8.0]]), np.float32([[0.0], [0.0]])),
+        loss_fn=lambda: loss,
+        metrics_fn=lambda: [_HalvedMean('halved')],
+    )
+    self.assertEqual(model.forward_pass(batch).loss, 2.0)
+    self.assertEqual(model.metric_results()['halved'], 2.0)
 
   @parameterized.named_parameters(*supervised.TASKS)
   def test_loss_gradients_and_metrics_are_those_of_fit(

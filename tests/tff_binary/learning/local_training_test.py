@@ -34,11 +34,12 @@ class _Recorder(layers.WeightLayer):
     )
     super().build(kernel_shape)
 
-  def start(self, num_steps):
-    self._counts.assign(tf.stack([num_steps, 0, 0, 0]))
+  def start(self):
+    self._counts.assign([0, 0, 0, 0])
 
-  def advance(self, step):
+  def advance(self, step, num_steps):
     tau, calls, _, total = tf.unstack(self._counts)
+    tau = tf.maximum(tau, num_steps)
     self._counts.assign(tf.stack([tau, calls, step, total + step]))
 
   def _record(self, seed):
@@ -105,8 +106,8 @@ class BatchesTest(tf.test.TestCase):
     for n, tau in [(1, 2), (63, 2), (64, 2), (65, 4), (129, 6)]:
       with self.subTest(num_examples=n):
         _, update, _, _ = self._train(n)
-        # start(tau); advance(0), ..., advance(tau - 1), each with one call;
-        # advance(tau).
+        # start(); advance(0, tau), ..., advance(tau - 1, tau), each with one
+        # call; advance(tau, tau).
         expected = [tau, tau, tau, sum(range(tau + 1))]
         self.assertAllEqual(update[:4, 0], expected)
 

@@ -22,8 +22,8 @@ def _trained(layer, state=(), kernel=_KERNEL):
   """Takes one step of SGD with learning rate 0.1 on `_GRADIENT`."""
   layer.build(_KERNEL.shape)
   layer.receive(tf.constant(kernel), state, tf.constant(0), _SEED)
-  layer.start(tf.constant(2))
-  layer.advance(tf.constant(0))
+  layer.start()
+  layer.advance(tf.constant(0), tf.constant(2))
   with tf.GradientTape() as tape:
     effective = layer(tf.constant(kernel), _SEED)
   variables = layer.trainable_variables

@@ -116,6 +116,20 @@ class ExtremesTest(tf.test.TestCase, parameterized.TestCase):
         {type(codec) for codec in _CODECS.values()}, codecs - {wire.Codec}
     )
 
+  @parameterized.parameters(*_CODECS)
+  def test_draws_or_needs_no_seed(self, name):
+    codec = _CODECS[name]
+    value = _value(np.random.RandomState(1).normal(size=_LENGTH))
+    payloads = [codec.encode(value, seed) for seed in ((1, 2), (3, 4), (5, 6))]
+    if not codec.draws:
+      payloads.append(codec.encode(value))
+    fields = [
+        np.concatenate([np.ravel(x) for x in payload.values()])
+        for payload in payloads
+    ]
+    is_equal = all(np.array_equal(x, fields[0]) for x in fields)
+    self.assertEqual(is_equal, not codec.draws)
+
   @parameterized.product(name=tuple(_CODECS), graph=(False, True))
   def test_finite_in_finite_out(self, name, graph):
     round_trip = functools.partial(_round_trip, _CODECS[name])
