@@ -93,16 +93,17 @@ def quantized_matmul(a, b):
   """Multiplies matrices of bytes with oneDNN's integer kernel.
 
   It takes unsigned numbers on the left, so 128 is added to them, and taken off
-  the result. Its kernel for an unsigned left and a signed right matrix is the
-  only fast one of integers that takes a right one that is no constant.
+  the result. It is the one public operation found that is fast and takes right
+  matrices that are no constants.
 
   Args:
     a: An int8 tensor of shape `[m, k]`.
     b: An int8 tensor of shape `[k, n]`.
 
   Returns:
-    An int32 tensor of shape `[m, n]`, `a b`, exact on processors with VNNI or
-    AMX for k up to 2**16, where no sum overflows.
+    An int32 tensor of shape `[m, n]`, `a b`. On processors with VNNI or AMX it
+    is exact where the products of `a + 128` and `b` add up to at most 2**24, so
+    always for k up to 512; the kernel rounds larger sums to float32.
 
   Raises:
     tf.errors.InternalError: If oneDNN is off.
@@ -677,8 +678,10 @@ def _is_normalization(layer):
 
 def _narrow(args, rate, num_blocks=1):
   """Returns the Keras model of a client with a share of the channels."""
-  from tff_binary import learning  # pylint: disable=g-import-not-at-top
-  from tff_binary.learning import sub_models  # pylint: disable=g-import-not-at-top
+  # pylint: disable=g-import-not-at-top
+  from tff_binary import learning
+  from tff_binary.learning import sub_models
+  # pylint: enable=g-import-not-at-top
 
   data = learning.client_dataset(
       np.zeros([1, args.size, args.size, 3], np.float32),
