@@ -22,8 +22,8 @@ _FLOAT32_BITS = 32
 class LPT(registry.Hyperparameters):
   """LPT: b bits and a block's share of an exponent both ways.
 
-  Low precision is emulated: block floating point in float32 saves bytes, not
-  time or memory. With 32 bits and without a moving average it is FedAvg, to the
+  Low precision is emulated: block floating point in float32 saves bytes, and
+  takes more time and memory than float32. With 32 bits and without a moving average it is FedAvg, to the
   last bit of the weights.
 
   The paper trains with Adam at rate 0.001.
