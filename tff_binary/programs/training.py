@@ -623,15 +623,18 @@ def _train_rounds(
             f'warning: no client of round {round_num} could be used, all were'
             ' empty or diverged; the model is unchanged'
         )
-      if evaluate and (round_num % evaluate_every == 0 or round_num == rounds):
+      is_last = round_num == rounds
+      is_evaluated = evaluate and (round_num % evaluate_every == 0 or is_last)
+      is_kept = kept_models and (round_num % keep_models_every == 0 or is_last)
+      if is_evaluated or is_kept:
         start = time.monotonic()
-        row.update(_mean_evaluation(process, state, model, evaluate))
-        row['eval_seconds'] = time.monotonic() - start
-      if keep_models_every and (
-          round_num % keep_models_every == 0 or round_num == rounds
-      ):
-        process.get_model_weights(state).assign_weights_to(model)
-        kept_models.save(model, round_num)
+        samples = iter(learning.sampled_model_weights(process, state))
+        next(samples).assign_weights_to(model)
+        if is_kept:
+          kept_models.save(model, round_num)
+        if is_evaluated:
+          row.update(_mean_evaluation(model, samples, evaluate))
+          row['eval_seconds'] = time.monotonic() - start
       row = history.append(row)
       notes = {'settings': settings_now, 'history': history.rows}
       if client_states is not None:
@@ -646,10 +649,16 @@ def _train_rounds(
   return history.rows
 
 
-def _mean_evaluation(process, state, model, evaluate):
-  """Returns the mean of what `evaluate` returns for the process's samples."""
-  results = []
-  for weights in learning.sampled_model_weights(process, state):
+def _mean_evaluation(model, samples, evaluate):
+  """Returns the mean of what `evaluate` returns, now and for further samples.
+
+  Args:
+    model: The Keras model that `evaluate` is about, with the first weights.
+    samples: Further `ModelWeights` for it.
+    evaluate: A function that returns a dict of numbers.
+  """
+  results = [evaluate()]
+  for weights in samples:
     weights.assign_weights_to(model)
     results.append(evaluate())
   return {

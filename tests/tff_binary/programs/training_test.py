@@ -133,9 +133,18 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_an_analysis_changes_no_bit_and_adds_what_it_says(self):
     path = self.path.parent / 'analyzed'
-    result = _train(
-        output_dir=str(path), keep_models_every=2, observe_updates=True
-    )
+    assign = tff.learning.models.ModelWeights.assign_weights_to
+    with mock.patch.object(
+        tff.learning.models.ModelWeights,
+        'assign_weights_to',
+        autospec=True,
+        side_effect=assign,
+    ) as fetched:
+      result = _train(
+          output_dir=str(path), keep_models_every=2, observe_updates=True
+      )
+    # At the start and the end, and once in a round that keeps and evaluates.
+    self.assertEqual(fetched.call_count, 4)
     for rows, others in zip(self.result.history, result.history):
       self.assertEqual(
           {k: v for k, v in rows.items() if k not in _TIMES},
