@@ -99,7 +99,8 @@ def build_learning_process(
       method's.
     observe_updates: Whether clients measure what compression does to their
       updates, tensor by tensor, see `update_observer.UpdateObserver`. Not with
-      a level schedule, whose levels are the aggregator's.
+      a level schedule: clients observe before the aggregation tells them the
+      levels.
     seed: The seed of all that clients and server draw, the one that the method
       was made with.
 
@@ -116,8 +117,16 @@ def build_learning_process(
       twice, if the method excludes a choice, or if it trains sub-models and a
       layer cannot be made narrower.
   """
+  if local_training is None:
+    local_training = local_training_lib.LocalTraining()
   method.check_choices(
-      downlink_bits, downlink_step_scale, downlink_coding, server_optimizer
+      downlink_bits,
+      downlink_step_scale,
+      downlink_coding,
+      server_optimizer,
+      local_bits,
+      local_training.keep_optimizer_state,
+      observe_updates,
   )
   method = method.with_local_bits(local_bits, seed)
   quantizer = None
@@ -127,8 +136,6 @@ def build_learning_process(
     )
   if downlink_coding == 'changes':  # Python values.
     method = method.with_downlink_changes(distributors.KernelChanges(quantizer))
-  if local_training is None:
-    local_training = local_training_lib.LocalTraining()
   with tf.Graph().as_default() as graph:
     model = model_fn()
     if not isinstance(model, tff.learning.models.VariableModel):
@@ -154,11 +161,6 @@ def build_learning_process(
           'wrap_aggregator is for methods whose clients all send the whole'
           f' model, got {wrap_aggregator!r}.'
       )
-    if observe_updates or local_training.keep_optimizer_state:
-      raise ValueError(
-          'observe_updates and keep_optimizer_state must be False with methods'
-          ' whose clients train parts of the model.'
-      )
     return sub_model_process.build_sub_model_process(
         model,
         graph,
@@ -173,11 +175,6 @@ def build_learning_process(
   compressed = tensors.is_compressed
   observer = None
   if observe_updates:
-    if method.level_schedule is not None:
-      raise ValueError(
-          'observe_updates=True is not for methods with a level schedule, whose'
-          ' levels the aggregator decides on.'
-      )
     observer = update_observer.UpdateObserver(method.codec, compressed)
 
   def prepared_model_fn():
