@@ -145,7 +145,7 @@ def train(
     clients_per_round: How many clients train in a round, drawn uniformly
       without replacement; None for all.
     evaluate_every: The test set is evaluated after every so many rounds and
-      after the last one.
+      after the last one. It may change on resume, for the rounds to come.
     keep_models_every: The global model's weights before the first round, after
       every so many rounds and after the last one stay in models/, for
       `tff_binary.analysis`; 0 for none. It may change on resume.
@@ -163,7 +163,7 @@ def train(
     flags: What the user has typed, to be recorded in config.json and compared
       on resume.
     may_change: Names of flags that may differ on resume. `rounds` may always,
-      upwards.
+      upwards, and `evaluate_every`.
     runtime: A `tff_binary.runtime.Runtime`, which says where TFF's computations
       run, or `'current'` for TFF's current context.
     progress: Whether to show the progress on `sys.stderr`, or a text stream to
@@ -290,7 +290,10 @@ def train(
     saved = checkpoints.Checkpoints(folder.path / _CHECKPOINTS)
     checkpoint = saved.newest(say)
     folder.check_settings(
-        settings_now, _recorded_settings(folder, checkpoint, say), may_change
+        settings_now,
+        _recorded_settings(folder, checkpoint, say),
+        # Nothing that trains depends on which rounds are evaluated.
+        (*may_change, 'evaluate_every'),
     )
     folder.write_settings(settings_now)
     result = _read_finished(folder, checkpoint, model, rounds, say)

@@ -287,6 +287,35 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(programs.RunFolderError, message):
       _train(output_dir=str(self.path), **change)
 
+  def test_resumes_with_another_evaluation(self):
+    path = str(self.path.with_name('evaluations'))
+    _train(
+        output_dir=path, rounds=1, evaluate_every=1, flags={'evaluate_every': 1}
+    )
+    result = _train(
+        output_dir=path, evaluate_every=3, flags={'evaluate_every': 3}
+    )
+    for row, other in zip(result.history, self.result.history):
+      for name, value in row.items():
+        if 'test_' not in name and name not in _TIMES:
+          self.assertEqual(value, other[name], name)
+    self.assertEqual(
+        result.summary['weights_sha256'], self.result.summary['weights_sha256']
+    )
+    first, none, last = (row['test_accuracy'] for row in result.history)
+    self.assertIsNone(none)
+    self.assertEqual(last, self.result.summary['last_test_accuracy'])
+    self.assertEqual(
+        [row['best_test_accuracy'] for row in result.history],
+        [first, first, max(first, last)],
+    )
+    self.assertEqual(
+        result.summary['best_test_accuracy'], max(first, last)
+    )
+    self.assertAlmostEqual(
+        result.summary['mean_of_last_5_test_accuracy'], (first + last) / 2
+    )
+
   def test_an_option_at_its_default_is_no_change(self):
     result = _train(
         output_dir=str(self.path),
