@@ -39,7 +39,7 @@ _NUM_UNITS = 2048
 _KERNEL_ENTRIES = (_NUM_FEATURES + _NUM_CLASSES) * _NUM_UNITS
 
 
-def _memory(process):
+def memory(process):
   """Returns the bytes that a process holds, the pages of files left out.
 
   The system takes these back as it likes, megabytes at a time.
@@ -63,7 +63,7 @@ class _MemoryAfterRounds(io.TextIOBase):
     if text.startswith('round '):
       if self._worker is None:
         (self._worker,) = self._launcher.children()
-      self.rows.append([_memory(self._launcher), _memory(self._worker)])
+      self.rows.append([memory(self._launcher), memory(self._worker)])
     return len(text)
 
 
@@ -118,7 +118,7 @@ def measure(algorithm, rounds):
 def slopes(rows):
   """Returns the launcher's and the worker's bytes a round, settled."""
   settled = rows[len(rows) // 2 :]
-  return np.array([scipy.stats.theilslopes(memory)[0] for memory in settled.T])
+  return np.array([scipy.stats.theilslopes(column)[0] for column in settled.T])
 
 
 def main():

@@ -279,6 +279,12 @@ def main():
         # spoils all those made eagerly before it.
         ('loop without TFF', lambda: _loop_round(clients, args)),
     ])
+    unknown = {*(args.only or ())} - {*builders}
+    if unknown:
+      raise SystemExit(
+          f'--only must be of {", ".join(builders)}, got'
+          f' {", ".join(sorted(unknown))}'
+      )
     seconds = timing.alternate(
         {
             name: build()

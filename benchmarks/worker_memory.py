@@ -5,10 +5,9 @@
   python -m benchmarks.worker_memory --seconds=300
 
 It trains clients of a small dense network, each from a data set of its own, in
-rounds of `--num_clients`, on this package's worker, and prints the resident
-memory of both processes after rounds, about a tenth of the time apart. The
-slopes, in bytes a client, are those of `benchmarks.round_memory`, through the
-rounds of the second half, when pools and caches are full.
+rounds of `--num_clients`, on this package's worker, and prints the memory of
+both processes after rounds, about a tenth of the time apart. Memory and slopes,
+the latter in bytes a client, are those of `benchmarks.round_memory`.
 
 No data set is needed. Both processes keep freed memory for themselves, as in
 the launchers. `--worker_python=PATH` runs the worker under another Python, with
@@ -84,13 +83,8 @@ def measure(num_clients, seconds, algorithm='fedavg', worker_python=None):
     end = time.monotonic() + seconds
     while time.monotonic() < end or len(rows) < 4:
       state = process.next(state, clients).state
-      rows.append([p.memory_info().rss for p in (launcher, worker)])
+      rows.append([round_memory.memory(p) for p in (launcher, worker)])
   return np.array(rows)
-
-
-def slopes(rows, num_clients):
-  """Returns the launcher's and the worker's bytes a client, settled."""
-  return round_memory.slopes(rows) / num_clients
 
 
 def main():
@@ -112,7 +106,7 @@ def main():
   for i in range(0, len(rows), max(1, len(rows) // 10)):
     launcher, worker = rows[i] / 1e6
     print(f'{(i + 1) * args.num_clients:9}{launcher:13.1f}{worker:11.1f}')
-  launcher, worker = slopes(rows, args.num_clients)
+  launcher, worker = round_memory.slopes(rows) / args.num_clients
   print(f'bytes a client: launcher {launcher:.0f}, worker {worker:.0f}')
 
 

@@ -451,16 +451,14 @@ def main(argv):
             f' --algorithm={_ALGORITHM.value}, whose server takes steps of its'
             ' own'
         )
-  if _OBSERVE_UPDATES.value and method.level_schedule is not None:
-    raise cli.UsageError(
-        f'--observe_updates is not for --algorithm={_ALGORITHM.value}, whose'
-        ' levels the server decides on'
-    )
   with cli.errors_named_by_flags():
     method.check_choices(
         _DOWNLINK_BITS.value,
         _DOWNLINK_STEP_SCALE.value,
         _DOWNLINK_CODING.value,
+        local_bits=_LOCAL_BITS.value,
+        keep_optimizer_state=_KEEP_OPTIMIZER_STATE.value,
+        observe_updates=_OBSERVE_UPDATES.value,
     )
     task = tasks.load(
         _TASK.value,

@@ -318,7 +318,17 @@ class TrainTest(parameterized.TestCase):
       (
           'observe_updates',
           dict(algorithm='dadaquant', observe_updates=True),
-          '^--observe_updates is not for --algorithm=dadaquant, whose levels',
+          '^--observe_updates must be False with .* level schedule, got True: ',
+      ),
+      (
+          'local_bits_of_sub_models',
+          dict(algorithm='heterofl', local_bits=8),
+          '^--local_bits must be 32 with .* sub-models, got 8$',
+      ),
+      (
+          'optimizer_state_of_sub_models',
+          dict(algorithm='splitmix', keep_optimizer_state=True),
+          '^--keep_optimizer_state must be False with .* sub-models, got True$',
       ),
       (
           'natural_partition',

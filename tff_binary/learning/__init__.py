@@ -25,6 +25,7 @@ from tff_binary.learning.moving_average import build_moving_average_finalizer
 from tff_binary.learning.process import build_learning_process
 from tff_binary.learning.process import model_tensors
 from tff_binary.learning.process import sampled_model_weights
+from tff_binary.learning.process import SampledLearningProcess
 from tff_binary.learning.round_metrics import round_metrics
 from tff_binary.learning.stateful_process import StatefulLearningProcess
 from tff_binary.learning.sub_models import BaseSampler

@@ -4,6 +4,7 @@
 
 import collections
 from collections.abc import Callable, Mapping, Sequence
+import functools
 from typing import Optional
 
 import numpy as np
@@ -169,26 +170,25 @@ def build_bit_freezing_finalizer(
   )
 
 
-def build_replacing_finalizer(
+def build_kernel_finalizer(
     tensors: model_tensors.ModelTensors,
     aggregate_type: tff.Type,
     server_optimizer: Optional[tff.learning.optimizers.Optimizer] = None,
+    *,
+    kernel_update: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
 ) -> tff.learning.templates.FinalizerProcess:
-  """Builds a finalizer that puts the aggregate in the kernels' place.
+  """Builds a finalizer that makes each kernel's update from its aggregate.
 
-  It is for methods whose clients send compressed kernels themselves, not their
-  updates. All other tensors of the aggregate are updates.
-
-  A server optimizer takes its step from the old kernel towards the aggregate,
-  and reaches it with the default. All else is as with
-  `build_model_update_finalizer`; a round without any usable client, whose
-  aggregate is zero, changes nothing.
+  All other tensors of the aggregate are updates. A server optimizer takes its
+  step from the old kernel. All else is as with `build_model_update_finalizer`;
+  a round without any usable client, whose aggregate is zero, changes nothing.
 
   Args:
     tensors: The model's tensors.
-    aggregate_type: The type of the aggregate `<trainable, non_trainable>`;
-      `trainable` is of the type of the trainable weights.
+    aggregate_type: The type of the aggregate `<trainable, non_trainable>`.
     server_optimizer: See `build_model_update_finalizer`.
+    kernel_update: A TensorFlow function from the aggregate of a compressed
+      tensor and the old tensor to the update.
 
   Returns:
     A `tff.learning.templates.FinalizerProcess`; its state is the round number
@@ -198,43 +198,7 @@ def build_replacing_finalizer(
   def decode(round_num, weights, aggregate):
     del round_num  # All rounds are alike.
     update = [
-        x - w if c else x
-        for w, x, c in zip(
-            weights.trainable, aggregate['trainable'], tensors.is_compressed
-        )
-    ]
-    return weights.trainable, update
-
-  return build_decoding_finalizer(
-      tensors, aggregate_type, decode, server_optimizer
-  )
-
-
-def build_masked_noise_finalizer(
-    tensors: model_tensors.ModelTensors,
-    aggregate_type: tff.Type,
-    server_optimizer: Optional[tff.learning.optimizers.Optimizer] = None,
-) -> tff.learning.templates.FinalizerProcess:
-  """Builds a finalizer of flat updates that are followed by words of seeds.
-
-  All else is as with `build_model_update_finalizer`.
-
-  Args:
-    tensors: The model's tensors.
-    aggregate_type: The type of the aggregate `<trainable, non_trainable>`; a
-      compressed tensor of n entries has a vector of these and the words, see
-      `wire.MaskedNoiseCodec`.
-    server_optimizer: See `build_model_update_finalizer`.
-
-  Returns:
-    A `tff.learning.templates.FinalizerProcess`; its state is the round number
-    and the optimizer's state.
-  """
-
-  def decode(round_num, weights, aggregate):
-    del round_num  # All rounds are alike.
-    update = [
-        tf.reshape(x[: w.shape.num_elements()], w.shape) if c else x
+        kernel_update(x, w) if c else x
         for x, w, c in zip(
             aggregate['trainable'], weights.trainable, tensors.is_compressed
         )
@@ -244,6 +208,22 @@ def build_masked_noise_finalizer(
   return build_decoding_finalizer(
       tensors, aggregate_type, decode, server_optimizer
   )
+
+
+# For methods whose clients send compressed kernels themselves, not updates: the
+# mean of them takes the kernel's place.
+build_replacing_finalizer = functools.partial(
+    build_kernel_finalizer, kernel_update=lambda mean, kernel: mean - kernel
+)
+
+# For flat updates that are followed by words of seeds, see
+# `wire.MaskedNoiseCodec`.
+build_masked_noise_finalizer = functools.partial(
+    build_kernel_finalizer,
+    kernel_update=lambda mean, kernel: tf.reshape(
+        mean[: kernel.shape.num_elements()], kernel.shape
+    ),
+)
 
 
 def build_decoding_finalizer(

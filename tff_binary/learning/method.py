@@ -159,6 +159,9 @@ class Method:
       downlink_step_scale: float = 0.0,
       downlink_coding: str = 'packed',
       server_optimizer: Optional[tff.learning.optimizers.Optimizer] = None,
+      local_bits: int = _FLOAT32_BITS,
+      keep_optimizer_state: bool = False,
+      observe_updates: bool = False,
   ):
     """Refuses what the method decides by itself, or what nobody may choose.
 
@@ -167,6 +170,9 @@ class Method:
       downlink_step_scale: See `build_learning_process`.
       downlink_coding: See `build_learning_process`.
       server_optimizer: See `build_learning_process`.
+      local_bits: See `build_learning_process`.
+      keep_optimizer_state: See `LocalTraining`.
+      observe_updates: See `build_learning_process`.
 
     Raises:
       TypeError: If `server_optimizer` is something else.
@@ -176,6 +182,7 @@ class Method:
         downlink_bits=downlink_bits,
         downlink_step_scale=downlink_step_scale,
         downlink_coding=downlink_coding,
+        local_bits=local_bits,
     )
     is_packed = downlink_coding == 'packed'  # Python values.
     if not is_packed and downlink_bits > _MAX_CODED_BITS:
@@ -197,6 +204,23 @@ class Method:
       raise ValueError(
           f'downlink_bits={downlink_bits} is for methods that send weights;'
           ' this one has a downlink of its own.'
+      )
+    if self.sub_models is not None:
+      for name, value, default in (
+          ('local_bits', local_bits, _FLOAT32_BITS),
+          ('keep_optimizer_state', keep_optimizer_state, False),
+          ('observe_updates', observe_updates, False),
+      ):
+        if value != default:  # Python values.
+          raise ValueError(
+              f'{name} must be {default} with methods that train sub-models,'
+              f' got {value}.'
+          )
+    if observe_updates and self.level_schedule is not None:
+      raise ValueError(
+          'observe_updates must be False with methods that have a level'
+          ' schedule, got True: clients observe before the aggregation tells'
+          ' them the levels.'
       )
     if server_optimizer is None:
       return
@@ -225,11 +249,6 @@ class Method:
     parameters.check(local_bits=local_bits)
     if local_bits >= _FLOAT32_BITS:
       return self
-    if self.sub_models is not None:
-      raise ValueError(
-          'local_bits must be 32 with methods that train sub-models, got'
-          f' {local_bits}.'
-      )
     prepare_model = quantizing_activations(local_bits, seed)
 
     def build_weight_layer(tensors, index):

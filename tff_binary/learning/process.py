@@ -3,7 +3,8 @@
 """Joins a method and the user's choices to a learning process."""
 
 import collections
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+import functools
 from typing import Any, Optional, Union
 
 import numpy as np
@@ -98,7 +99,8 @@ def build_learning_process(
       method's.
     observe_updates: Whether clients measure what compression does to their
       updates, tensor by tensor, see `update_observer.UpdateObserver`. Not with
-      a level schedule, whose levels are the aggregator's.
+      a level schedule: clients observe before the aggregation tells them the
+      levels.
     seed: The seed of all that clients and server draw, the one that the method
       was made with.
 
@@ -115,8 +117,16 @@ def build_learning_process(
       twice, if the method excludes a choice, or if it trains sub-models and a
       layer cannot be made narrower.
   """
+  if local_training is None:
+    local_training = local_training_lib.LocalTraining()
   method.check_choices(
-      downlink_bits, downlink_step_scale, downlink_coding, server_optimizer
+      downlink_bits,
+      downlink_step_scale,
+      downlink_coding,
+      server_optimizer,
+      local_bits,
+      local_training.keep_optimizer_state,
+      observe_updates,
   )
   method = method.with_local_bits(local_bits, seed)
   quantizer = None
@@ -126,8 +136,6 @@ def build_learning_process(
     )
   if downlink_coding == 'changes':  # Python values.
     method = method.with_downlink_changes(distributors.KernelChanges(quantizer))
-  if local_training is None:
-    local_training = local_training_lib.LocalTraining()
   with tf.Graph().as_default() as graph:
     model = model_fn()
     if not isinstance(model, tff.learning.models.VariableModel):
@@ -153,11 +161,6 @@ def build_learning_process(
           'wrap_aggregator is for methods whose clients all send the whole'
           f' model, got {wrap_aggregator!r}.'
       )
-    if observe_updates or local_training.keep_optimizer_state:
-      raise ValueError(
-          'observe_updates and keep_optimizer_state must be False with methods'
-          ' whose clients train parts of the model.'
-      )
     return sub_model_process.build_sub_model_process(
         model,
         graph,
@@ -172,11 +175,6 @@ def build_learning_process(
   compressed = tensors.is_compressed
   observer = None
   if observe_updates:
-    if method.level_schedule is not None:
-      raise ValueError(
-          'observe_updates=True is not for methods with a level schedule, whose'
-          ' levels the aggregator decides on.'
-      )
     observer = update_observer.UpdateObserver(method.codec, compressed)
 
   def prepared_model_fn():
@@ -282,25 +280,60 @@ def _with_inference_kernels(process, method, tensors):
         tensors, state.global_model_weights, state.client_work, sample
     )
 
-  process = _changed(
+  get_sampled_model_weights = None
+  if method.inference_samples > 1:
+    draw_sample = tff.tensorflow.computation(draw, (state_type, np.int32))
+    get_sampled_model_weights = lambda state: (
+        draw_sample(state, sample) for sample in range(method.inference_samples)
+    )
+  return _changed(
       process,
       get_model_weights=tff.tensorflow.computation(
           lambda state: draw(state, 0), state_type
       ),
+      get_sampled_model_weights=get_sampled_model_weights,
   )
-  if method.inference_samples > 1:
-    draw_sample = tff.tensorflow.computation(draw, (state_type, np.int32))
-    process.get_sampled_model_weights = lambda state: (
-        draw_sample(state, sample) for sample in range(method.inference_samples)
-    )
-  return process
 
 
-def sampled_model_weights(process, state):
+class SampledLearningProcess(tff.learning.templates.LearningProcess):
+  """A learning process whose model is to be evaluated with several draws.
+
+  Attributes:
+    get_sampled_model_weights: A function from the server's state to the draws,
+      an iterable of `tff.learning.models.ModelWeights`, the first of which are
+      those of `get_model_weights`.
+  """
+
+  def __init__(
+      self,
+      *args,
+      get_sampled_model_weights: Callable[
+          [Any], Iterable[tff.learning.models.ModelWeights]
+      ],
+      **kwargs,
+  ):
+    """Initializes the process.
+
+    Args:
+      *args: See `tff.learning.templates.LearningProcess`.
+      get_sampled_model_weights: See above.
+      **kwargs: See `tff.learning.templates.LearningProcess`.
+    """
+    super().__init__(*args, **kwargs)
+    self.get_sampled_model_weights = get_sampled_model_weights
+
+
+def sampled_model_weights(
+    process: Union[
+        tff.learning.templates.LearningProcess,
+        stateful_process.StatefulLearningProcess,
+    ],
+    state: Any,
+) -> Iterator[tff.learning.models.ModelWeights]:
   """Yields the weights that a model is to be evaluated with, one or more.
 
   Args:
-    process: A process from `build_learning_process`.
+    process: A process from `build_learning_process`, or one of TFF's.
     state: The server's state.
 
   Yields:
@@ -314,10 +347,18 @@ def sampled_model_weights(process, state):
     yield from sampled(state)
 
 
-def _changed(process, next_fn=None, get_model_weights=None):
+def _changed(
+    process,
+    next_fn=None,
+    get_model_weights=None,
+    get_sampled_model_weights=None,
+):
   """Returns a process that differs in what is given."""
   next_fn = next_fn or process.next
   get_model_weights = get_model_weights or process.get_model_weights
+  get_sampled_model_weights = get_sampled_model_weights or getattr(
+      process, 'get_sampled_model_weights', None
+  )
   if isinstance(process, stateful_process.StatefulLearningProcess):
     return stateful_process.StatefulLearningProcess(
         process.initialize,
@@ -325,8 +366,15 @@ def _changed(process, next_fn=None, get_model_weights=None):
         process.initialize_client,
         get_model_weights,
         process.set_model_weights,
+        get_sampled_model_weights=get_sampled_model_weights,
     )
-  return tff.learning.templates.LearningProcess(
+  build = tff.learning.templates.LearningProcess
+  if get_sampled_model_weights is not None:
+    build = functools.partial(
+        SampledLearningProcess,
+        get_sampled_model_weights=get_sampled_model_weights,
+    )
+  return build(
       process.initialize,
       next_fn,
       get_model_weights,

@@ -3,6 +3,8 @@
 """Learning processes whose clients keep a state from round to round."""
 
 import collections
+from collections.abc import Callable, Iterable
+from typing import Any, Optional
 
 import tensorflow_federated as tff
 
@@ -27,6 +29,7 @@ class StatefulLearningProcess(tff.templates.IterativeProcess):
       `tff.learning.models.ModelWeights`.
     set_model_weights: A `tff.Computation` from the server state and weights to
       the server state with these weights.
+    get_sampled_model_weights: See `SampledLearningProcess`, or None.
   """
 
   def __init__(
@@ -36,11 +39,16 @@ class StatefulLearningProcess(tff.templates.IterativeProcess):
       initialize_client: tff.Computation,
       get_model_weights: tff.Computation,
       set_model_weights: tff.Computation,
+      *,
+      get_sampled_model_weights: Optional[
+          Callable[[Any], Iterable[tff.learning.models.ModelWeights]]
+      ] = None,
   ):
     super().__init__(initialize_fn, next_fn, next_is_multi_arg=True)
     self.initialize_client = initialize_client
     self.get_model_weights = get_model_weights
     self.set_model_weights = set_model_weights
+    self.get_sampled_model_weights = get_sampled_model_weights
 
 
 def compose_stateful_process(

@@ -6,7 +6,8 @@ Bytes are summed over the round's clients, bits per parameter averaged over
 them, with the compressed kernels' entries as denominator; without suffix they
 count the compressed kernels, with `_total` everything sent. Training metrics
 are those of the clients' local steps. Seconds are wall-clock time, of training
-alone, with compilation in the first round, and of the evaluation.
+alone, with compilation in the first round, and of the evaluation, with fetching
+the model and keeping it where that is asked for.
 
 Not by `tff.program.CSVFileReleaseManager`, which sorts the columns by name.
 """

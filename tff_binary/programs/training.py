@@ -145,7 +145,7 @@ def train(
     clients_per_round: How many clients train in a round, drawn uniformly
       without replacement; None for all.
     evaluate_every: The test set is evaluated after every so many rounds and
-      after the last one.
+      after the last one. It may change on resume, for the rounds to come.
     keep_models_every: The global model's weights before the first round, after
       every so many rounds and after the last one stay in models/, for
       `tff_binary.analysis`; 0 for none. It may change on resume.
@@ -163,7 +163,7 @@ def train(
     flags: What the user has typed, to be recorded in config.json and compared
       on resume.
     may_change: Names of flags that may differ on resume. `rounds` may always,
-      upwards.
+      upwards, and `evaluate_every`.
     runtime: A `tff_binary.runtime.Runtime`, which says where TFF's computations
       run, or `'current'` for TFF's current context.
     progress: Whether to show the progress on `sys.stderr`, or a text stream to
@@ -290,7 +290,10 @@ def train(
     saved = checkpoints.Checkpoints(folder.path / _CHECKPOINTS)
     checkpoint = saved.newest(say)
     folder.check_settings(
-        settings_now, _recorded_settings(folder, checkpoint, say), may_change
+        settings_now,
+        _recorded_settings(folder, checkpoint, say),
+        # Nothing that trains depends on which rounds are evaluated.
+        (*may_change, 'evaluate_every'),
     )
     folder.write_settings(settings_now)
     result = _read_finished(folder, checkpoint, model, rounds, say)
@@ -623,15 +626,18 @@ def _train_rounds(
             f'warning: no client of round {round_num} could be used, all were'
             ' empty or diverged; the model is unchanged'
         )
-      if evaluate and (round_num % evaluate_every == 0 or round_num == rounds):
+      is_last = round_num == rounds
+      is_evaluated = evaluate and (round_num % evaluate_every == 0 or is_last)
+      is_kept = kept_models and (round_num % keep_models_every == 0 or is_last)
+      if is_evaluated or is_kept:
         start = time.monotonic()
-        row.update(_mean_evaluation(process, state, model, evaluate))
-        row['eval_seconds'] = time.monotonic() - start
-      if keep_models_every and (
-          round_num % keep_models_every == 0 or round_num == rounds
-      ):
-        process.get_model_weights(state).assign_weights_to(model)
-        kept_models.save(model, round_num)
+        samples = iter(learning.sampled_model_weights(process, state))
+        next(samples).assign_weights_to(model)
+        if is_kept:
+          kept_models.save(model, round_num)
+        if is_evaluated:
+          row.update(_mean_evaluation(model, samples, evaluate))
+          row['eval_seconds'] = time.monotonic() - start
       row = history.append(row)
       notes = {'settings': settings_now, 'history': history.rows}
       if client_states is not None:
@@ -646,10 +652,16 @@ def _train_rounds(
   return history.rows
 
 
-def _mean_evaluation(process, state, model, evaluate):
-  """Returns the mean of what `evaluate` returns for the process's samples."""
-  results = []
-  for weights in learning.sampled_model_weights(process, state):
+def _mean_evaluation(model, samples, evaluate):
+  """Returns the mean of what `evaluate` returns, now and for further samples.
+
+  Args:
+    model: The Keras model that `evaluate` is about, with the first weights.
+    samples: Further `ModelWeights` for it.
+    evaluate: A function that returns a dict of numbers.
+  """
+  results = [evaluate()]
+  for weights in samples:
     weights.assign_weights_to(model)
     results.append(evaluate())
   return {

@@ -26,14 +26,18 @@ _ADAM = tff.learning.optimizers.build_adam(0.1)
 
 @functools.lru_cache(maxsize=None)
 def _build(name='fedpm', build_model=tiny.batch_norm_model, epochs=2,
-           downlink_bits=32, is_compressed=None, **kwargs):
+           downlink_bits=32, is_compressed=None, keep_optimizer_state=False,
+           **kwargs):
   algorithm = algorithms.get(name)
   return algorithm.build(
       learning.keras_model_fn(build_model, tiny.element_spec()),
       element_spec=tiny.element_spec(),
       hyperparameters=algorithm.hyperparameters(**kwargs),
       local_training=learning.LocalTraining(
-          local_epochs=epochs, batch_size=4, optimizer=_ADAM
+          local_epochs=epochs,
+          batch_size=4,
+          optimizer=_ADAM,
+          keep_optimizer_state=keep_optimizer_state,
       ),
       downlink_bits=downlink_bits,
       is_compressed=is_compressed,
@@ -143,6 +147,7 @@ class FedPMTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_metrics_are_the_mean_over_several_masks(self):
     process = _build(evaluation_samples=4)
+    self.assertIsInstance(process, learning.SampledLearningProcess)
     state = process.initialize()
     samples = list(learning.sampled_model_weights(process, state))
     kernels = [_kernels(weights)[0] for weights in samples]
@@ -153,6 +158,16 @@ class FedPMTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllInSet(abs(kernel), [0.0, np.max(kernel)])
       for other in kernels[:i]:
         self.assertNotAllEqual(kernel, other)
+    # Clients that keep a state change nothing.
+    stateful = _build(evaluation_samples=4, keep_optimizer_state=True)
+    self.assertIsInstance(stateful, learning.StatefulLearningProcess)
+    tf.nest.map_structure(
+        self.assertAllEqual,
+        samples,
+        list(
+            learning.sampled_model_weights(stateful, stateful.initialize())
+        ),
+    )
     # One mask, unless it is drawn.
     for plain in (_build(), _build(evaluation='mean', evaluation_samples=4)):
       (weights,) = learning.sampled_model_weights(plain, plain.initialize())

@@ -284,8 +284,15 @@ class SubModelsTest(tf.test.TestCase, parameterized.TestCase):
       build(downlink_bits=8)
     with self.assertRaisesRegex(ValueError, 'wrap_aggregator is for methods'):
       build(wrap_aggregator=lambda factory: factory)
-    with self.assertRaisesRegex(ValueError, 'observe_updates and keep_'):
+    with self.assertRaisesRegex(ValueError, 'observe_updates must be False'):
       build(observe_updates=True)
+    with self.assertRaisesRegex(ValueError, 'keep_optimizer_state must be F'):
+      build(
+          local_training=learning.LocalTraining(
+              optimizer=tff.learning.optimizers.build_adam(0.1),
+              keep_optimizer_state=True,
+          )
+      )
     regression = learning.keras_model_fn(
         _model, tiny.element_spec(), loss_fn=tf.keras.losses.MeanSquaredError
     )

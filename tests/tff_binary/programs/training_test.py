@@ -133,9 +133,18 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_an_analysis_changes_no_bit_and_adds_what_it_says(self):
     path = self.path.parent / 'analyzed'
-    result = _train(
-        output_dir=str(path), keep_models_every=2, observe_updates=True
-    )
+    assign = tff.learning.models.ModelWeights.assign_weights_to
+    with mock.patch.object(
+        tff.learning.models.ModelWeights,
+        'assign_weights_to',
+        autospec=True,
+        side_effect=assign,
+    ) as fetched:
+      result = _train(
+          output_dir=str(path), keep_models_every=2, observe_updates=True
+      )
+    # At the start and the end, and once in a round that keeps and evaluates.
+    self.assertEqual(fetched.call_count, 4)
     for rows, others in zip(self.result.history, result.history):
       self.assertEqual(
           {k: v for k, v in rows.items() if k not in _TIMES},
@@ -277,6 +286,35 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
   def test_another_run_is_refused(self, change, message):
     with self.assertRaisesRegex(programs.RunFolderError, message):
       _train(output_dir=str(self.path), **change)
+
+  def test_resumes_with_another_evaluation(self):
+    path = str(self.path.with_name('evaluations'))
+    _train(
+        output_dir=path, rounds=1, evaluate_every=1, flags={'evaluate_every': 1}
+    )
+    result = _train(
+        output_dir=path, evaluate_every=3, flags={'evaluate_every': 3}
+    )
+    for row, other in zip(result.history, self.result.history):
+      for name, value in row.items():
+        if 'test_' not in name and name not in _TIMES:
+          self.assertEqual(value, other[name], name)
+    self.assertEqual(
+        result.summary['weights_sha256'], self.result.summary['weights_sha256']
+    )
+    first, none, last = (row['test_accuracy'] for row in result.history)
+    self.assertIsNone(none)
+    self.assertEqual(last, self.result.summary['last_test_accuracy'])
+    self.assertEqual(
+        [row['best_test_accuracy'] for row in result.history],
+        [first, first, max(first, last)],
+    )
+    self.assertEqual(
+        result.summary['best_test_accuracy'], max(first, last)
+    )
+    self.assertAlmostEqual(
+        result.summary['mean_of_last_5_test_accuracy'], (first + last) / 2
+    )
 
   def test_an_option_at_its_default_is_no_change(self):
     result = _train(
