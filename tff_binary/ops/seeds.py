@@ -34,7 +34,7 @@ def fold_in(seed, *data):
   """
   seed = tf.convert_to_tensor(seed, tf.int32)
   for value in data:
-    (seed,) = fold_in_each(seed, [value])
+    seed = tf.stack([_first_word(seed), tf.cast(value, tf.int32)])
   return seed
 
 
@@ -44,17 +44,25 @@ def fold_in_each(seed, values):
 
   Args:
     seed: An int32 tensor of shape `[2]`.
-    values: Integer scalars, Python or tensors.
+    values: A sequence of integer scalars, Python or tensors.
 
   Returns:
     A list of int32 tensors of shape `[2]`.
   """
-  # As tf.random.experimental.stateless_fold_in does, whose first word depends
-  # on the seed alone.
-  draw = tf.raw_ops.StatelessRandomUniformFullIntV2(
+  if not values:  # Python values.
+    return []
+  # A node for all of them, not two for each.
+  words = tf.cast(tf.stack(values), tf.int32)
+  first_words = tf.fill([len(values)], _first_word(seed))
+  return tf.unstack(tf.stack([first_words, words], axis=1))
+
+
+def _first_word(seed):
+  """Returns the first word of what `fold_in` makes of a seed and any value."""
+  # As tf.random.experimental.stateless_fold_in does.
+  return tf.raw_ops.StatelessRandomUniformFullIntV2(
       shape=[], dtype=tf.int32, **_generator(seed)
   )
-  return [tf.stack([draw, tf.cast(value, tf.int32)]) for value in values]
 
 
 def _generator(seed):

@@ -25,6 +25,14 @@ def method(owner, name, dtypes):
   return found
 
 
+def by_dtype(python_function):
+  """Returns a `function` of one float tensor for each dtype that it may have."""
+  return {
+      dtype: function(python_function, [dtype])
+      for dtype in (tf.float16, tf.bfloat16, tf.float32, tf.float64)
+  }
+
+
 def function(python_function, dtypes):
   """Returns a function that is traced once, for arguments of all shapes.
 
@@ -33,11 +41,11 @@ def function(python_function, dtypes):
   neither copies nor optimizes anew.
 
   Args:
-    python_function: A function of tensors that returns one tensor.
+    python_function: A function of tensors that returns tensors.
     dtypes: The dtypes of its arguments, all of unknown shape.
 
   Returns:
-    A `tf.function`, whose result has no static shape.
+    A `tf.function`, whose results have no static shape.
   """
   return tf.function(
       python_function,

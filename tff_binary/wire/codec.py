@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tff_binary.ops import autograph
 from tff_binary.ops import norms
+from tff_binary.ops import shared
 from tff_binary.wire import packing
 
 # The version of FORMAT.md, which says when it changes.
@@ -171,12 +172,10 @@ class BinaryCodec(Codec):
 
   @autograph.as_written
   def encode(self, value, seed=None):
-    value = tf.saturate_cast(value, tf.float32)
-    # -0.0 >= 0 holds, so both zeros have the sign +1.
-    positive = tf.reshape(value >= 0.0, [-1])
-    return collections.OrderedDict(
-        bits=packing.pack_signs(positive), step_size=norms.max_norm(value)
-    )
+    bits, step_size = _pack_signs(tf.saturate_cast(value, tf.float32))
+    bits.set_shape([packing.num_bytes(value.shape.num_elements())])
+    step_size.set_shape([])
+    return collections.OrderedDict(bits=bits, step_size=step_size)
 
   @autograph.as_written
   def decode(self, payload, spec, weight=1.0):
@@ -207,5 +206,21 @@ class BinaryCodec(Codec):
 
   @autograph.as_written
   def num_off_grid(self, value):
-    off_grid = tf.not_equal(tf.abs(value), norms.max_norm(value))
-    return tf.math.count_nonzero(off_grid)
+    num_off_grid = _NUM_OFF_GRID[value.dtype](value)
+    num_off_grid.set_shape([])
+    return num_off_grid
+
+
+def _signs_and_step_size(value):
+  # -0.0 >= 0 holds, so both zeros have the sign +1.
+  positive = tf.reshape(value >= 0.0, [-1])
+  return packing.pack_signs(positive), norms.max_norm(value)
+
+
+def _num_off_largest(value):
+  off_grid = tf.not_equal(tf.abs(value), norms.max_norm(value))
+  return tf.math.count_nonzero(off_grid)
+
+
+_pack_signs = shared.function(_signs_and_step_size, [tf.float32])
+_NUM_OFF_GRID = shared.by_dtype(_num_off_largest)
