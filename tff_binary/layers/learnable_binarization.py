@@ -152,9 +152,9 @@ class LearnableBinarization(weight_layer.WeightLayer):
     self._functions = {
         name: shared.method(self._operator, name, dtypes)
         for name, dtypes in {
-            'initial_step_size': [number],
-            'in_phase': [number, number, number, tf.int32],
-            'is_clamped': [number, number],
+            'initial_step_size': (number,),
+            'in_phase': (number, number, number, tf.int32),
+            'is_clamped': (number, number),
         }.items()
     }
     self.update_variable = self.add_weight(

@@ -2,14 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Functions that a graph holds once, however often it calls them."""
 
-import weakref
+import functools
 
 import tensorflow as tf
 
-# Who uses a function holds it, and with it the graphs that it was called in.
-_methods = weakref.WeakValueDictionary()
 
-
+@functools.lru_cache(None)
 def method(owner, name, dtypes):
   """Returns a method as a `function`: the same for equal owners.
 
@@ -18,17 +16,13 @@ def method(owner, name, dtypes):
     name: The name of a method of it, see `function`.
     dtypes: See `function`.
   """
-  key = (owner, name)
-  found = _methods.get(key)
-  if found is None:
-    found = _methods[key] = function(getattr(owner, name), dtypes)
-  return found
+  return function(getattr(owner, name), dtypes)
 
 
 def by_dtype(python_function):
   """Returns a `function` of one float tensor for each dtype that it may have."""
   return {
-      dtype: function(python_function, [dtype])
+      dtype: function(python_function, (dtype,))
       for dtype in (tf.float16, tf.bfloat16, tf.float32, tf.float64)
   }
 
@@ -42,14 +36,25 @@ def function(python_function, dtypes):
 
   Args:
     python_function: A function of tensors that returns tensors.
-    dtypes: The dtypes of its arguments, all of unknown shape.
+    dtypes: A tuple of the dtypes of its arguments, all of unknown shape.
 
   Returns:
-    A `tf.function`, whose results have no static shape.
+    A function, whose results have no static shape.
   """
-  return tf.function(
-      python_function,
-      input_signature=[tf.TensorSpec(None, dtype) for dtype in dtypes],
-      autograph=False,
-      experimental_attributes={'_noinline': True},
+
+  @functools.lru_cache(None)
+  def trace():
+    traced = tf.function(
+        python_function,
+        input_signature=[tf.TensorSpec(None, dtype) for dtype in dtypes],
+        autograph=False,
+        experimental_attributes={'_noinline': True},
+    )
+    # In a graph of its own. A `tf.function` is traced anew in every graph that
+    # is not another function's, as TFF's are, and keeps all of them in memory.
+    with tf.Graph().as_default():
+      return traced.get_concrete_function()
+
+  return lambda *arguments: trace()(
+      *(tf.convert_to_tensor(x, d) for x, d in zip(arguments, dtypes))
   )

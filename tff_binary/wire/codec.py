@@ -222,5 +222,5 @@ def _num_off_largest(value):
   return tf.math.count_nonzero(off_grid)
 
 
-_pack_signs = shared.function(_signs_and_step_size, [tf.float32])
+_pack_signs = shared.function(_signs_and_step_size, (tf.float32,))
 _NUM_OFF_GRID = shared.by_dtype(_num_off_largest)

@@ -78,9 +78,9 @@ def _unpack(packed, length, step_size):
   return tf.reshape(tf.gather(table, tf.cast(packed, tf.int32)), [-1])[:length]
 
 
-_pack_signs = shared.function(_pack, [tf.bool])
+_pack_signs = shared.function(_pack, (tf.bool,))
 _UNPACK_SIGNS = {
-    dtype: shared.function(_unpack, [tf.uint8, tf.int32, dtype])
+    dtype: shared.function(_unpack, (tf.uint8, tf.int32, dtype))
     for dtype in (tf.float32, tf.float64)
 }
 

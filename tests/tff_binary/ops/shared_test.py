@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests for shared functions."""
 
+import gc
+import weakref
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_federated as tff
@@ -21,15 +24,39 @@ def _halve(x, is_wanted):
 class SharedFunctionTest(tf.test.TestCase):
 
   def test_all_shapes_share_one_trace(self):
-    function = shared.function(_halve, [tf.float32, tf.bool])
+    traces = []
+
+    def halve(x, is_wanted):
+      traces.append(x.shape)
+      return _halve(x, is_wanted)
+
+    function = shared.function(halve, (tf.float32, tf.bool))
     for shape in ([], [0], [3], [2, 3]):
       x = tf.ones(shape)
       self.assertAllEqual(function(x, tf.constant(True)), 0.5 * x)
       self.assertAllEqual(function(x, tf.constant(False)), x)
-    self.assertEqual(function.experimental_get_tracing_count(), 1)
+    for _ in range(2):
+      with tf.Graph().as_default():
+        function(tf.ones([3]), tf.constant(True))
+    self.assertLen(traces, 1)
+
+  def test_keeps_no_graph_that_calls_it(self):
+    function = shared.function(_halve, (tf.float32, tf.bool))
+    graphs = []
+    for _ in range(3):
+      with tf.Graph().as_default() as graph:
+        with tf.GradientTape() as tape:
+          x = tf.ones([3])
+          tape.watch(x)
+          y = function(x, tf.constant(True))
+        tape.gradient(y, x)
+      graphs.append(weakref.ref(graph))
+    del graph, tape, x, y
+    gc.collect()
+    self.assertEqual([graph() for graph in graphs], [None] * 3)
 
   def test_compiled_graph_holds_function_and_gradient_once(self):
-    function = shared.function(_halve, [tf.float32, tf.bool])
+    function = shared.function(_halve, (tf.float32, tf.bool))
     num_calls = 30
 
     @tff.tensorflow.computation(
