@@ -7,12 +7,15 @@ import pathlib
 import re
 import shlex
 import tempfile
+from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
 
 from launchers import train
 from tff_binary import algorithms
+from tff_binary import programs
+from tff_binary import runtime
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _README = _ROOT / 'README.md'
@@ -73,7 +76,11 @@ class ReadmeTest(parameterized.TestCase):
     self.assertAlmostEqual(_bits_up(names), (8 * 8 + 32) / 60, places=5)
 
   def test_tasks_are_learned(self):
-    names = _run_examples('docs/tasks.md')
+    # One worker, which imports TensorFlow once, for all trainings.
+    with runtime.execution_context(), mock.patch.dict(
+        programs.train.__kwdefaults__, runtime='current'
+    ):
+      names = _run_examples('docs/tasks.md')
     self.assertGreater(names['result'].summary['last_test_accuracy'], 0.8)
     for name in ('regression', 'tags', 'tokens', 'pairs'):
       losses = [row['train_loss'] for row in names[name].history]

@@ -8,6 +8,7 @@ import tempfile
 
 from absl.testing import absltest
 
+from tests.launchers import in_process
 from tests.launchers import processes
 
 
@@ -19,22 +20,20 @@ class AnalyzeTest(absltest.TestCase):
 
   def test_analyzes_a_run(self):
     run = self.path / 'fedbif'
-    status, _, err = processes.run(
-        'train',
-        '--task=digits',
-        '--train_examples=120',
-        '--num_clients=4',
-        '--clients_per_round=2',
-        '--local_epochs=1',
-        '--rounds=2',
-        '--algorithm=fedbif',
-        '--kernel_initializer=kaiming',
-        '--runtime=local',
-        '--keep_models_every=1',
-        '--observe_updates',
-        f'--output_dir={run}',
+    in_process.train(
+        task='digits',
+        train_examples=120,
+        num_clients=4,
+        clients_per_round=2,
+        local_epochs=1,
+        rounds=2,
+        algorithm='fedbif',
+        kernel_initializer='kaiming',
+        runtime='local',
+        keep_models_every=1,
+        observe_updates=True,
+        output_dir=str(run),
     )
-    self.assertEqual(status, 0, err)
     folder = self.path / 'analysis'
     status, out, err = processes.run(
         'analyze', str(run), '--labels=FedBiF', f'--output_dir={folder}'

@@ -17,6 +17,7 @@ _FLAGS = """
 --local_epochs=1
 --num_clients=2
 --clients_per_round=2
+--runtime=local
 """
 
 
@@ -34,7 +35,7 @@ class SweepTest(absltest.TestCase):
 
   def test_runs_every_flagfile_and_goes_on_after_a_failure(self):
     bad, good = self.path / 'bad.flags', self.path / 'good.flags'
-    bad.write_text('--task=missing')
+    bad.write_text('--rounds=0')
     good.write_text(_FLAGS)
     status, out, err = self._sweep(bad, good)
     self.assertEqual(status, 1, err)
@@ -50,12 +51,16 @@ class SweepTest(absltest.TestCase):
     flagfile = self.path / 'digits.flags'
     flagfile.write_text(_FLAGS)
     status, out, err = self._sweep(
-        flagfile, '--jobs=2', '--grid=local_epochs=1,0', '--', '--batch_size=32'
+        flagfile, '--jobs=2', '--grid=local_epochs=1,0,-1', '--', '--batch_size=32'
     )
     self.assertEqual(status, 1, err)
-    bad = self.path / 'runs' / 'digits_local_epochs=0_seed1'
-    self.assertEndsWith(err, f'not finished: {bad}\n')
-    self.assertIn('--local_epochs', bad.with_suffix('.log').read_text())
+    bad = [
+        self.path / 'runs' / f'digits_local_epochs={number}_seed1'
+        for number in (0, -1)
+    ]
+    self.assertEndsWith(err, f'not finished: {bad[0]}, {bad[1]}\n')
+    for path in bad:
+      self.assertIn('--local_epochs', path.with_suffix('.log').read_text())
     self.assertRegex(out, r'\| digits_local_epochs=1 \| 1 \|')
     self.assertEqual((self.path / 'runs' / 'table.md').read_text(), out)
     config = self.path / 'runs' / 'digits_local_epochs=1_seed1' / 'config.json'

@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of launchers.train, for every registered algorithm."""
 
-import contextlib
 import dataclasses
-import io
+import functools
 import json
 import os
 import pathlib
@@ -25,6 +24,7 @@ import tensorflow as tf
 from launchers import cli
 from launchers import train
 import tasks
+from tests.launchers import in_process
 from tests.launchers import processes
 from tests.tff_binary.runtime import worker_processes
 from tff_binary import algorithms
@@ -51,16 +51,31 @@ _SETTINGS = dict(
 _PLAY = 'ANNE:\nA rose.\nNo.\n\nROMEO:\nAy me!\nOh.\n\nPUCK:\nI go.\nAha.\n'
 
 
+# Of runs that several tests look at.
+_folder = None
+
+
 def setUpModule():
-  flags.FLAGS.mark_as_parsed()
+  global _folder
+  _folder = tempfile.TemporaryDirectory()
+  if not flags.FLAGS.is_parsed():
+    flags.FLAGS.mark_as_parsed()
+
+
+def tearDownModule():
+  _folder.cleanup()
 
 
 def _main(**settings):
   """Runs the launcher in this process; returns its standard output."""
-  with flagsaver.flagsaver(**{**_SETTINGS, **settings}):
-    with contextlib.redirect_stdout(io.StringIO()) as out:
-      train.main(['train'])
-  return out.getvalue()
+  return in_process.train(**{**_SETTINGS, **settings})
+
+
+@functools.lru_cache(maxsize=None)
+def _trained(algorithm):
+  """Returns the folder and the output of a run with `_SETTINGS`."""
+  path = pathlib.Path(_folder.name) / algorithm
+  return path, _main(algorithm=algorithm, output_dir=str(path))
 
 
 def _start(**settings):
@@ -104,21 +119,18 @@ class TrainTest(parameterized.TestCase):
 
   @parameterized.parameters(algorithms.names())
   def test_trains(self, algorithm):
-    out = _main(algorithm=algorithm, output_dir=str(self.path))
+    path, out = _trained(algorithm)
     self.assertIn(algorithms.get(algorithm).title, out)
-    self.assertLen(_outcome(self.path)[0], 2)
-    config = json.loads((self.path / 'config.json').read_text())
+    self.assertLen(_outcome(path)[0], 2)
+    config = json.loads((path / 'config.json').read_text())
     self.assertEqual(config['flags']['algorithm'], algorithm)
     self.assertEqual(config['flags']['learning_rate'], 0.1)
 
   # Without and with client states; algorithms_test has all algorithms.
   @parameterized.parameters('fedbat', 'fedbif')
   def test_same_seed_same_result(self, algorithm):
-    for name in ('first', 'second'):
-      _main(algorithm=algorithm, output_dir=str(self.path / name))
-    self.assertEqual(
-        _outcome(self.path / 'second'), _outcome(self.path / 'first')
-    )
+    _main(algorithm=algorithm, output_dir=str(self.path))
+    self.assertEqual(_outcome(self.path), _outcome(_trained(algorithm)[0]))
 
   def test_killed_and_resumed_equals_uninterrupted(self):
     settings = dict(algorithm='fedbat', rounds=8, runtime='device')
@@ -175,9 +187,8 @@ class TrainTest(parameterized.TestCase):
       _main(
           output_dir=str(self.path / 'moved'), runtime='remote', workers=workers
       )
-    _main(output_dir=str(self.path / 'local'))
     self.assertEqual(
-        _outcome(self.path / 'moved'), _outcome(self.path / 'local')
+        _outcome(self.path / 'moved'), _outcome(_trained('fedbat')[0])
     )
 
   def test_stock_engine_gives_the_same_but_for_the_order_of_sums(self):
@@ -189,9 +200,8 @@ class TrainTest(parameterized.TestCase):
           workers=workers,
           merge='tff',
       )
-    _main(output_dir=str(self.path / 'local'), algorithm='signsgd')
     rows, _ = _outcome(self.path / 'tff')
-    for row, expected in zip(rows, _outcome(self.path / 'local')[0]):
+    for row, expected in zip(rows, _outcome(_trained('signsgd')[0])[0]):
       self.assertEqual(row.keys(), expected.keys())
       for name, value in row.items():
         self.assertAlmostEqual(value, expected[name], places=4)

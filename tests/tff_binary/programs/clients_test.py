@@ -65,12 +65,19 @@ def _train(data, **kwargs):
           'rounds': 2,
           'clients_per_round': 3,
           'progress': False,
+          'runtime': 'current',
           **kwargs,
       },
   )
 
 
 class TrainTest(tf.test.TestCase, parameterized.TestCase):
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    # One worker, which imports TensorFlow once, for all.
+    cls.enter_context(runtime.execution_context(runtime.Runtime('device')))
 
   def test_client_data_functions_and_runtimes_agree(self):
     # FedBAT is not continuous: the last bits may differ by the runtime only.

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tests.tff_binary import tiny
 from tff_binary import learning
+from tff_binary import runtime
 from tff_binary.programs import checkpoints
 from tff_binary.programs import run_folder
 from tff_binary.programs import training
@@ -33,6 +34,7 @@ def _train(output_dir):
       clients_per_round=2,
       output_dir=str(output_dir),
       progress=False,
+      runtime='current',
   )
 
 
@@ -54,6 +56,8 @@ class StatefulTrainingTest(tf.test.TestCase):
 
   def test_killed_and_resumed_run_equals_an_uninterrupted_one(self):
     folder = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    # One worker, which imports TensorFlow once, for all.
+    self.enter_context(runtime.execution_context(runtime.Runtime('device')))
     whole = _train(folder / 'whole')
 
     save = checkpoints.Checkpoints.save

@@ -24,6 +24,7 @@ from tensorflow.python.eager import context
 from tests.tff_binary import tiny
 from tff_binary import learning
 from tff_binary import programs
+from tff_binary import runtime
 from tff_binary.programs import checkpoints
 from tff_binary.programs import metrics
 from tff_binary.programs import models
@@ -47,6 +48,7 @@ def _train(**kwargs):
       clients_per_round=3,
       evaluate_every=2,
       progress=False,
+      runtime='current',
   )
   return training.train(**{**arguments, **kwargs})
 
@@ -81,8 +83,14 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
     cls._folder = tempfile.TemporaryDirectory()
     cls.path = pathlib.Path(cls._folder.name) / 'run'
     cls.shown = io.StringIO()
+    # The worker of the other tests, so that it imports TensorFlow once.
+    cls.enter_context(runtime.execution_context(runtime.Runtime('device')))
     cls.num_workers = _num_workers()
-    cls.result = _train(output_dir=str(cls.path), progress=cls.shown)
+    cls.result = _train(
+        output_dir=str(cls.path),
+        progress=cls.shown,
+        runtime=runtime.Runtime(),
+    )
 
   @classmethod
   def tearDownClass(cls):
@@ -467,7 +475,7 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
       }
 
     before, graphs_before = left(), graphs()
-    _train(rounds=1, clients_per_round=1)
+    _train(rounds=1, clients_per_round=1, runtime=runtime.Runtime())
     self.assertEqual(left(), before)
     # A training has some 50. The evaluation's one waits for the next training.
     self.assertLessEqual(len(graphs() - graphs_before), 1)
@@ -505,7 +513,7 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
     with mock.patch.object(training, '_train_rounds', fail):
       with mock.patch('sys.stderr', shown):
         with self.assertRaisesRegex(RuntimeError, 'failure'):
-          _train()
+          _train(runtime=runtime.Runtime())
     self.assertIn('The end of ', shown.getvalue())
 
   @parameterized.named_parameters(

@@ -4,6 +4,7 @@
 
 import contextlib
 import functools
+import json
 import os
 import pathlib
 import re
@@ -31,27 +32,41 @@ from tff_binary.runtime import worker
 
 _ROOT = pathlib.Path(__file__).resolve().parents[3]
 
-# Programs print the worker's pid, then end in some way. The pipe that they
-# write to ends only when the worker, which inherits nothing, does not hold it.
-_PROGRAM = """
-import os, psutil, signal, sys, threading
+# Imports all that programs need, once, and then is one for every line that it
+# reads: a fork, which prints the worker's pid and ends in some way. The pipe that
+# it writes to ends only when the worker, which inherits nothing, does not hold it.
+_PROGRAMS = """
+import json, os, psutil, signal, sys, threading
 import numpy as np, tensorflow as tf, tensorflow_federated as tff
 from tff_binary import runtime
+
+# A shell's background jobs inherit that it is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+print('ready', flush=True)
+for line in sys.stdin:
+  program = json.loads(line)
+  pid = os.fork()
+  if pid == 0:
+    break
+  _, status = os.waitpid(pid, 0)
+  print(os.waitstatus_to_exitcode(status), flush=True)
+else:
+  sys.exit()
+
+os.dup2(os.open(program['out'], os.O_WRONLY), 1)
 
 @tff.tensorflow.computation(np.int64)
 def count(limit):
   return tf.while_loop(lambda i: i < limit, lambda i: [i + 1], [np.int64(0)])[0]
 
-# A shell's background jobs inherit that it is ignored.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-
 def main():
   count(1)
   print(psutil.Process().children()[0].pid, flush=True)
-  {ending}
+  exec(program['ending'])
 
-context = runtime.execution_context(runtime.Runtime({kind!r}))
-if {leaves_block}:
+context = runtime.execution_context(runtime.Runtime(program['kind']))
+if program['leaves_block']:
   with context:
     main()
 else:
@@ -270,6 +285,40 @@ class LocalTest(parameterized.TestCase):
           _new_worker(self._before).cmdline(),
       )
 
+
+class ProgramsTest(parameterized.TestCase):
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.programs = cls.enter_context(
+        subprocess.Popen(
+            [sys.executable, '-c', _PROGRAMS],
+            cwd=_ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+    )
+    assert cls.programs.stdout.readline() == 'ready\n'
+
+  def _run(self, **program):
+    """Returns the exit status and the output of a program."""
+    folder = self.enter_context(tempfile.TemporaryDirectory())
+    out = os.path.join(folder, 'out')
+    os.mkfifo(out)
+    print(
+        json.dumps({**program, 'out': out}),
+        file=self.programs.stdin,
+        flush=True,
+    )
+    limit = threading.Timer(60, os.killpg, (self.programs.pid, signal.SIGKILL))
+    limit.start()
+    self.addCleanup(limit.cancel)
+    text = pathlib.Path(out).read_text()
+    return int(self.programs.stdout.readline()), text
+
   @parameterized.named_parameters(
       ('normally', 'pass', True, 0),
       ('never_leaving_the_block', 'sys.exit(4)', False, 4),
@@ -293,22 +342,9 @@ class LocalTest(parameterized.TestCase):
   def test_worker_ends_with_program(
       self, ending, leaves_block, returncode, kind='local'
   ):
-    program = subprocess.run(
-        [
-            sys.executable,
-            '-c',
-            _PROGRAM.format(
-                ending=ending, leaves_block=leaves_block, kind=kind
-            ),
-        ],
-        cwd=_ROOT,
-        capture_output=True,
-        check=False,
-        text=True,
-        timeout=60,
-    )
-    self.assertEqual(program.returncode, returncode, program.stderr)
-    pid = int(program.stdout)
+    status, out = self._run(ending=ending, leaves_block=leaves_block, kind=kind)
+    self.assertEqual(status, returncode)
+    pid = int(out)
     try:
       process = psutil.Process(pid)
     except psutil.NoSuchProcess:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The tff_binary Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Tests for forms; all algorithms are in algorithms/engines_test.py."""
+"""Tests for forms; all algorithms are in algorithms/algorithms_test.py."""
 
 import collections
 

@@ -166,9 +166,11 @@ def main(argv=None):
   output = os.fdopen(os.dup(1), 'w')
   os.dup2(2, 1)
 
-  # pylint: disable=g-import-not-at-top
-  import tensorflow as tf
-  from tff_binary.runtime.worker import server
+  with memory.without_collections():
+    # pylint: disable=g-import-not-at-top
+    import tensorflow as tf
+    from tff_binary.runtime.worker import server
+    # pylint: enable=g-import-not-at-top
 
   # TFF has optimized the graphs. It would be done again for every function.
   tf.config.optimizer.set_experimental_options({'disable_meta_optimizer': True})

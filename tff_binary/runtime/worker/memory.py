@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Memory that a process keeps for itself."""
 
+import contextlib
 import ctypes
+import gc
 
 # Of glibc's malloc.h.
 _M_TRIM_THRESHOLD = -1
@@ -32,6 +34,22 @@ def keep_freed_memory(num_arenas=1):
     mallopt(_M_MMAP_MAX, 0)
     mallopt(_M_TRIM_THRESHOLD, -1)
     mallopt(_M_ARENA_MAX, num_arenas)
+
+
+@contextlib.contextmanager
+def without_collections():
+  """Has Python not search for garbage in the block, which is one of imports.
+
+  What they make stays, and every search goes through all of it: a sixth of the
+  CPU time of importing TFF.
+  """
+  was_enabled = gc.isenabled()
+  gc.disable()
+  try:
+    yield
+  finally:
+    if was_enabled:
+      gc.enable()
 
 
 def forget_attributes(tensor):

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests for memory."""
 
+import gc
 import subprocess
 import sys
 from unittest import mock
@@ -42,6 +43,18 @@ class MemoryTest(parameterized.TestCase):
   def test_other_c_libraries_are_left_alone(self):
     with mock.patch.object(memory.ctypes, 'CDLL', lambda _: object()):
       memory.keep_freed_memory()
+
+  def test_collections_go_on_after_the_block_as_before_it(self):
+    with self.assertRaises(ImportError):
+      with memory.without_collections():
+        self.assertFalse(gc.isenabled())
+        raise ImportError
+    self.assertTrue(gc.isenabled())
+    gc.disable()
+    self.addCleanup(gc.enable)
+    with memory.without_collections():
+      pass
+    self.assertFalse(gc.isenabled())
 
 
 if __name__ == '__main__':
