@@ -62,7 +62,8 @@ def _preprocess(features):
   return tf.cast(features, tf.float32) / 127.5 - 1.0
 
 
-def _write_random_clients(folder, num_clients, num_examples):
+def write_random_clients(folder, num_clients, num_examples):
+  """Writes clients with random images; returns the store and its arrays."""
   random = np.random.RandomState(0)
   clients = [
       (
@@ -107,7 +108,8 @@ def _process_round(process, dataset_computation, num_clients):
   return run_round
 
 
-def _our_round(name, store, args, compute_dtype='float32'):
+def our_round(name, store, args, compute_dtype='float32'):
+  """Returns a function that runs one round of an algorithm of this package."""
   process = algorithms.get(name).build(
       _model_fn(store, args, compute_dtype),
       element_spec=store.element_spec,
@@ -241,7 +243,7 @@ def main():
       stack.enter_context(runtime.execution_context(other))
       other_context = tff.framework.get_context_stack().current
     stack.enter_context(runtime.execution_context(settings))
-    store, clients = _write_random_clients(
+    store, clients = write_random_clients(
         folder, args.num_clients, args.num_examples
     )
 
@@ -256,8 +258,8 @@ def main():
       return run_in_other
 
     ours = {
-        'FedAvg': functools.partial(_our_round, 'fedavg', store, args),
-        'FedBAT': functools.partial(_our_round, 'fedbat', store, args),
+        'FedAvg': functools.partial(our_round, 'fedavg', store, args),
+        'FedBAT': functools.partial(our_round, 'fedbat', store, args),
     }
     ours.update({
         f'{name} bfloat16': functools.partial(build, 'bfloat16')
@@ -272,7 +274,7 @@ def main():
         ],
         ('TFF FedAvg', lambda: _tff_round(store, args)),
         *[
-            (name, functools.partial(_our_round, name, store, args))
+            (name, functools.partial(our_round, name, store, args))
             for name in args.algorithms
         ],
         # The last, since a Keras model made in a graph, as TFF makes them,

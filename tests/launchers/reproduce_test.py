@@ -116,7 +116,9 @@ class ReproduceTest(absltest.TestCase):
 
     # Other settings are not taken for those of the run that is there.
     chosen = '--cells=fmnist/iid/100/fedbat'
-    status, out, err = self._reproduce(chosen, *arguments[1:], '--batch_size=32')
+    status, out, err = self._reproduce(
+        chosen, *arguments[1:], '--batch_size=32'
+    )
     self.assertEqual(status, 1)
     self.assertRegex(err, 'not finished: .*fedbat_seed1\n$')
     log = self.path / 'fmnist-iid-100-fedbat_seed1.log'

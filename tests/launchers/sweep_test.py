@@ -51,7 +51,11 @@ class SweepTest(absltest.TestCase):
     flagfile = self.path / 'digits.flags'
     flagfile.write_text(_FLAGS)
     status, out, err = self._sweep(
-        flagfile, '--jobs=2', '--grid=local_epochs=1,0,-1', '--', '--batch_size=32'
+        flagfile,
+        '--jobs=2',
+        '--grid=local_epochs=1,0,-1',
+        '--',
+        '--batch_size=32',
     )
     self.assertEqual(status, 1, err)
     bad = [

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests for shared functions."""
 
+import dataclasses
 import gc
 import weakref
 
@@ -19,6 +20,13 @@ def _halve(x, is_wanted):
   return tf.cond(
       is_wanted, lambda: 0.5 * tf.identity(x), lambda: tf.identity(x)
   )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Halving:
+
+  def halve(self, x, is_wanted):
+    return _halve(x, is_wanted)
 
 
 class SharedFunctionTest(tf.test.TestCase):
@@ -45,18 +53,18 @@ class SharedFunctionTest(tf.test.TestCase):
     graphs = []
     for _ in range(3):
       with tf.Graph().as_default() as graph:
-        with tf.GradientTape() as tape:
-          x = tf.ones([3])
-          tape.watch(x)
-          y = function(x, tf.constant(True))
-        tape.gradient(y, x)
+        function(tf.ones([3]), tf.constant(True))
       graphs.append(weakref.ref(graph))
-    del graph, tape, x, y
+    del graph
     gc.collect()
     self.assertEqual([graph() for graph in graphs], [None] * 3)
 
-  def test_compiled_graph_holds_function_and_gradient_once(self):
-    function = shared.function(_halve, (tf.float32, tf.bool))
+  def test_compiled_graph_holds_method_and_gradient_once(self):
+    function, other = (
+        shared.method(_Halving(), 'halve', (tf.float32, tf.bool))
+        for _ in range(2)
+    )
+    self.assertIs(function, other)
     num_calls = 30
 
     @tff.tensorflow.computation(
