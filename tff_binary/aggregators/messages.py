@@ -10,7 +10,6 @@ import tensorflow as tf
 import tensorflow_federated as tff
 
 from tff_binary.ops import autograph
-from tff_binary.ops import norms
 from tff_binary.ops import seeds
 from tff_binary.ops import sizes
 from tff_binary.wire import codec as codec_lib
@@ -435,7 +434,7 @@ def _floating(weight):
 def _is_finite_product(x, weight):
   dtype = codec_lib.wide(x.dtype)
   product = tf.cast(x, dtype) * tf.cast(weight, dtype)
-  return norms.is_finite(product)
+  return tf.reduce_all(tf.math.is_finite(product))
 
 
 def _flatten(value):

@@ -25,7 +25,6 @@ from tff_binary.layers import weight_layer
 from tff_binary.learning import client_data
 from tff_binary.learning import update_observer
 from tff_binary.learning import updated_variables
-from tff_binary.ops import norms
 from tff_binary.ops import seeds
 
 
@@ -341,7 +340,7 @@ def build_client_update(
     # change of a variable that is not finite is not finite either.
     is_finite = tf.reduce_all(
         [
-            norms.is_finite(x)
+            tf.reduce_all(tf.math.is_finite(x))
             for x in tf.nest.flatten([
                 [layer.trainable_variables for layer in layers],
                 trainable,

@@ -12,7 +12,6 @@ import numpy as np
 import tensorflow as tf
 
 from tff_binary.ops import autograph
-from tff_binary.ops import shared
 
 # An integer dtype of the same size and the bits of the exponent.
 _EXPONENT_BITS = {
@@ -34,22 +33,6 @@ def max_norm(x):
     A scalar of `x`'s dtype.
   """
   return tf.maximum(tf.reduce_max(tf.abs(x)), 0.0)
-
-
-@autograph.as_written
-def is_finite(x):
-  """Returns whether all entries of `x` are numbers, a bool scalar.
-
-  Args:
-    x: A float tensor of any shape.
-  """
-  x = tf.convert_to_tensor(x)
-  result = _IS_FINITE[x.dtype](x)
-  result.set_shape([])
-  return result
-
-
-_IS_FINITE = shared.by_dtype(lambda x: tf.reduce_all(tf.math.is_finite(x)))
 
 
 def two_norm(x):

@@ -40,7 +40,8 @@ def function(python_function, dtypes):
 
   A model may have hundreds of kernels. What happens to each of them alike is
   then one node of the graph for a kernel, which TFF's compiler neither copies
-  nor optimizes anew.
+  nor optimizes anew. A worker takes some milliseconds for each node at first,
+  as long as for some nodes of other kinds: it is not for two or three of them.
 
   Args:
     python_function: A function of tensors that returns tensors.
