@@ -14,29 +14,12 @@ a parameter). Among them are the server's weights and the model's variables.
 
 import argparse
 import dataclasses
-import os
-import pathlib
-import re
 import resource
-import subprocess
-import sys
 
+from benchmarks import one_client
 from benchmarks import timing
 
 _BATCH_SIZE = 4
-
-# What is freed shall leave the process at once: with oneDNN, TensorFlow keeps it
-# in a pool that grows by doubling, and glibc keeps blocks below a size that it
-# adapts to what the program allocates.
-_ENVIRONMENT = {
-    'TF_ENABLE_ONEDNN_OPTS': '0',
-    'MALLOC_MMAP_THRESHOLD_': str(2**17),
-}
-
-
-def _resident_bytes():
-  status = pathlib.Path('/proc/self/status').read_text(encoding='utf-8')
-  return 1024 * int(re.search(r'VmRSS:\s+(\d+) kB', status).group(1))
 
 
 def _measure(name, num_layers, width):
@@ -44,12 +27,10 @@ def _measure(name, num_layers, width):
   # The process that starts the others needs none of these.
   # pylint: disable=g-import-not-at-top
   import tensorflow as tf
-  import tensorflow_federated as tff
 
   from tff_binary import algorithms
   from tff_binary import layers
   from tff_binary import learning
-  from tff_binary.learning import local_training
   # pylint: enable=g-import-not-at-top
 
   def build_layer():
@@ -60,7 +41,7 @@ def _measure(name, num_layers, width):
     )
 
   tf.linalg.matmul(tf.ones([1, 1]), tf.ones([1, 1]))  # Starts TensorFlow.
-  before = _resident_bytes()
+  before = one_client.resident_bytes()
   data = learning.client_dataset(
       tf.random.uniform([2 * _BATCH_SIZE, width]),
       tf.zeros([2 * _BATCH_SIZE], tf.int32),
@@ -75,34 +56,23 @@ def _measure(name, num_layers, width):
       ),
       data.element_spec,
   )()
-  weights = tf.nest.map_structure(
-      lambda variable: tf.constant(variable.numpy()),
-      tff.learning.models.ModelWeights.from_model(model),
-  )
-  client_update = local_training.build_client_update(
+  train = one_client.training(
       model,
       [build_layer() for _ in model.trainable_variables],
       learning.LocalTraining(local_epochs=2, batch_size=_BATCH_SIZE),
-      seed=0,
   )
-  client_update(tf.constant(0), weights, data.get_single_element(), ())
+  train(data)
   peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
   print(before, peak, 4 * num_layers * width**2)
 
 
 def _copies(name, args):
   """Returns the extra memory of a new process, in copies of the weights."""
-  command = [sys.executable, '-m', 'benchmarks.client_memory', '--measure', name]
-  for flag in ('num_layers', 'width'):
-    command += [f'--{flag}', str(getattr(args, flag))]
-  output = subprocess.run(
-      command,
-      env={**os.environ, **_ENVIRONMENT},
-      check=True,
-      stdout=subprocess.PIPE,
-      stderr=subprocess.DEVNULL,
-  ).stdout
-  before, peak, copy = map(int, output.split())
+  before, peak, copy = one_client.measured(
+      'benchmarks.client_memory',
+      name,
+      {'num_layers': args.num_layers, 'width': args.width},
+  )
   return (peak - before) / copy
 
 

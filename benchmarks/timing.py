@@ -7,14 +7,11 @@ import os
 from statistics import median
 import time
 
-try:
-  import psutil
-except ImportError:  # In the worker's Python, where no other is started.
-  psutil = None
-
 
 def cpu_seconds():
   """Returns the CPU time of this process and of the worker it has started."""
+  import psutil  # pylint: disable=g-import-not-at-top  # A worker's has none.
+
   process = psutil.Process()
   return sum(
       sum(p.cpu_times()[:2]) for p in [process, *process.children()]

@@ -187,30 +187,28 @@ def build_client_update(
         unconnected_gradients=tf.UnconnectedGradients.ZERO,
     )
     # One call for all layers: their gradients flow back through one tape.
-    trained = [v for layer in layers for v in layer.trainable_variables]
-    pulled_back = (
+    pulled_back = iter(
         layer_tape.gradient(
             effective,
-            trained,
+            [v for layer in layers for v in layer.trainable_variables],
             output_gradients=[
                 tf.convert_to_tensor(g) for g in with_layer(gradients)
             ],
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
         if layers
-        else []
+        else ()
     )
-    for variable, gradient in zip(trained, pulled_back):
-      if tf.is_tensor(gradient):
-        # A `shared.function`'s has none, and optimizers ask for it.
-        gradient.set_shape(variable.shape)
-    pulled_back = iter(pulled_back)
     result = []
     for layer, gradient in zip(weight_layers, gradients):
       if layer is None:
         result.append(gradient)
       else:
         result += [next(pulled_back) for _ in layer.trainable_variables]
+    for variable, gradient in zip(local_variables, result):
+      if isinstance(gradient, tf.Tensor):
+        # Of a `shared.method` it has none, and optimizers ask for it.
+        gradient.set_shape(variable.shape)
     return result, output
 
   def receive(round_num, weights, client_state, client_seed):

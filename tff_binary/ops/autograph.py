@@ -9,8 +9,7 @@ from tensorflow.python.autograph.impl import api
 def as_written(function):
   """Marks a function as one without Python control flow on tensors.
 
-  AutoGraph takes some hundredth of a second for every function that it reads,
-  and half the time in which a small process is built.
+  Reading functions is a large part of the time in which a process is built.
 
   Nor does it read what the function calls, except for the Keras objects among
   it, layers, losses and metrics, which see to that themselves (in functions

@@ -27,21 +27,13 @@ def method(owner, name, dtypes):
   return found
 
 
-def by_dtype(python_function):
-  """Returns a `function` of one float tensor for each dtype that it may have."""
-  return {
-      dtype: function(python_function, (dtype,))
-      for dtype in (tf.float16, tf.bfloat16, tf.float32, tf.float64)
-  }
-
-
 def function(python_function, dtypes):
   """Returns a function that is traced once, for arguments of all shapes.
 
   A model may have hundreds of kernels. What happens to each of them alike is
   then one node of the graph for a kernel, which TFF's compiler neither copies
-  nor optimizes anew. A worker takes some milliseconds for each node at first,
-  as long as for some nodes of other kinds: it is not for two or three of them.
+  nor optimizes anew. It is not for two or three operations: a call costs a
+  worker more than those when a process is first used.
 
   Args:
     python_function: A function of tensors that returns tensors.

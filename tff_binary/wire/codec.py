@@ -223,4 +223,7 @@ def _num_off_largest(value):
 
 
 _pack_signs = shared.function(_signs_and_step_size, (tf.float32,))
-_NUM_OFF_GRID = shared.by_dtype(_num_off_largest)
+_NUM_OFF_GRID = {
+    dtype: shared.function(_num_off_largest, (dtype,))
+    for dtype in (tf.float16, tf.bfloat16, tf.float32, tf.float64)
+}

@@ -24,7 +24,7 @@ from tff_binary.runtime import contexts
 _SPARES_LAST = ('bifl', 'bifl_full')
 # Clients ask for what they get, which no stock form has a place for.
 _SELECTS = ('heterofl', 'splitmix')
-# Each rate and each base takes its time; launchers/train_test.py has them all.
+# Each rate and each base takes its time, here on three engines.
 _HYPERPARAMETERS = {
     'heterofl': {'rates': '1,0.5'},
     'splitmix': {'num_bases': 2},
@@ -46,15 +46,13 @@ def _wide_model():
   ])
 
 
-def _build(name):
+def _build(name, **hyperparameters):
   """Returns a process and the types of all that it aggregates."""
   algorithm = algorithms.get(name)
   with tiny.aggregated_types() as types:
     process = algorithm.build(
         learning.keras_model_fn(_wide_model, tiny.element_spec()),
-        hyperparameters=algorithm.hyperparameters(
-            **_HYPERPARAMETERS.get(name, {})
-        ),
+        hyperparameters=algorithm.hyperparameters(**hyperparameters),
         element_spec=tiny.element_spec(),
         local_training=learning.LocalTraining(local_epochs=2, batch_size=8),
         seed=3,
@@ -179,6 +177,10 @@ def _async_context():
   )
 
 
+def _process(name):
+  return _cached_build(name, **_HYPERPARAMETERS.get(name, {}))[0]
+
+
 class EnginesTest(tf.test.TestCase, parameterized.TestCase):
   """TFF's own engines can run every algorithm."""
 
@@ -200,7 +202,7 @@ class EnginesTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(*algorithms.names())
   def test_compiles_to_stock_forms(self, name):
-    process = _cached_build(name)[0]
+    process = _process(name)
     if isinstance(process, learning.StatefulLearningProcess):
       with self.assertRaisesRegex(TypeError, 'Expected `comp` to take two'):
         runtime.distribute_aggregate_form(process.next)
@@ -219,7 +221,7 @@ class EnginesTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(*algorithms.names())
   def test_runs_in_stock_engines(self, name):
-    process = _cached_build(name)[0]
+    process = _process(name)
     if isinstance(process, learning.StatefulLearningProcess):
       message = f'^merge must be in_order for {name}, whose clients keep states'
       with self.assertRaisesRegex(ValueError, message):

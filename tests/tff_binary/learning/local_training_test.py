@@ -19,7 +19,7 @@ _Binarization = layers.LearnableBinarization
 
 
 class _Recorder(layers.WeightLayer):
-  """Sends what the loop told it: tau, calls, the last phase, the phases' sum.
+  """Sends what the loop told it: taus, calls, last phase; sums but for that.
 
   Attributes:
     seeds: The seeds of all calls and of the update, of all recorders.
@@ -38,9 +38,10 @@ class _Recorder(layers.WeightLayer):
     self._counts.assign([0, 0, 0, 0])
 
   def advance(self, step, num_steps):
-    tau, calls, _, total = tf.unstack(self._counts)
-    tau = tf.maximum(tau, num_steps)
-    self._counts.assign(tf.stack([tau, calls, step, total + step]))
+    taus, calls, _, total = tf.unstack(self._counts)
+    self._counts.assign(
+        tf.stack([taus + num_steps, calls, step, total + step])
+    )
 
   def _record(self, seed):
     tf.py_function(lambda s: self.seeds.append(tuple(s.numpy())), [seed], [])
@@ -108,7 +109,7 @@ class BatchesTest(tf.test.TestCase):
         _, update, _, _ = self._train(n)
         # start(); advance(0, tau), ..., advance(tau - 1, tau), each with one
         # call; advance(tau, tau).
-        expected = [tau, tau, tau, sum(range(tau + 1))]
+        expected = [tau * (tau + 1), tau, tau, sum(range(tau + 1))]
         self.assertAllEqual(update[:4, 0], expected)
 
   def test_every_draw_has_a_seed_of_its_own(self):

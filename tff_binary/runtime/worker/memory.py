@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The tff_binary Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Memory that a process keeps for itself."""
+"""How a process keeps its memory, and looks for garbage in it."""
 
 import contextlib
 import ctypes
