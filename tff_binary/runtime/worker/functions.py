@@ -16,6 +16,7 @@ from tensorflow.python.eager import context as eager_context
 from tensorflow.python.eager import execute
 
 from tff_binary.runtime.worker import graph
+from tff_binary.runtime.worker import groups
 from tff_binary.runtime.worker import loops
 from tff_binary.runtime.worker import memory
 from tff_binary.runtime.worker import sequences
@@ -73,7 +74,11 @@ class _Layout:
     return len(self.names) - 1
 
   def flatten(self, value):
-    """Returns the tensors of a value in the order of `names`."""
+    """Returns the tensors of a value in the order of `names`.
+
+    Args:
+      value: A value; that of a `Group` has columns for tensors.
+    """
     tensors = []
     _flatten(self.structure, value, tensors)
     return tensors
@@ -109,7 +114,7 @@ def _flatten(structure, value, tensors):
       )
     for element_structure, element in zip(structure, value):
       _flatten(element_structure, element, tensors)
-  elif isinstance(value, tf.Tensor):
+  elif isinstance(value, (tf.Tensor, groups.Column)):
     tensors.append(value)
   elif isinstance(value, values.Sequence):
     tensors.append(value.graph)
@@ -236,24 +241,23 @@ class TensorFlowFunction:
         outputs = _execute(self._name, self._num_outputs, self._fed(tensors))
     return self._pack(tensors, outputs)
 
-  def map(self, arguments):
-    """Returns the results for several arguments.
+  def map(self, group):
+    """Returns the `Group` of the results for a group's values.
 
     They have the same bits as those of calls one by one.
 
     Args:
-      arguments: A list of values.
+      group: A `Group` of arguments.
     """
-    stacked = None
+    fed = None
     if (
-        self._may_loop(len(arguments))
+        self._may_loop(group.size)
         and self._result.num_bytes <= _MAX_LOOP_BYTES
     ):
-      rows = [self._parameter.flatten(argument) for argument in arguments]
-      stacked = loops.stack([self._fed(row) for row in rows], _MAX_LOOP_BYTES)
-    if stacked is None:
-      return [self(argument) for argument in arguments]
-    columns, is_stacked = stacked
+      tensors = self._parameter.flatten(group.value)
+      fed, is_stacked = _stack(self._fed(tensors), group.size)
+    if fed is None:
+      return groups.from_members([self(member) for member in group.members()])
     loop = self._loop(
         ('map', is_stacked),
         lambda: loops.mapped(
@@ -263,35 +267,30 @@ class TensorFlowFunction:
             is_stacked,
         ),
     )
-    results = _execute(
-        loop.name, self._num_outputs, [tf.constant(len(rows)), *columns]
+    outputs = _execute(
+        loop.name, self._num_outputs, [tf.constant(group.size), *fed]
     )
-    return [
-        self._pack(row, outputs)
-        for row, outputs in zip(rows, loops.unstack(results, len(rows)))
-    ]
+    columns = [groups.Column(stacked=output) for output in outputs]
+    return groups.Group(self._pack(tensors, columns), group.size)
 
-  def fold(self, total, members):
+  def fold(self, total, group):
     """Returns what a function of a total and a member makes of all members.
 
     It has the same bits as calls one by one in the members' order.
 
     Args:
       total: A value of the type that the function returns.
-      members: A list of values.
+      group: A `Group` of members.
     """
     num_totals = len(self._result.names)
-    stacked = None
-    if self._may_loop(len(members)):
-      rows = [self._parameter.flatten((total, member)) for member in members]
-      stacked = loops.stack(
-          [row[num_totals:] for row in rows], _MAX_LOOP_BYTES
-      )
-    if stacked is None:
-      for member in members:
+    fed = None
+    if self._may_loop(group.size):
+      tensors = self._parameter.flatten((total, group.value))
+      fed, is_stacked = _stack(tensors[num_totals:], group.size)
+    if fed is None:
+      for member in group.members():
         total = self((total, member))
       return total
-    columns, is_stacked = stacked
     loop = self._loop(
         ('fold', is_stacked),
         lambda: loops.folded(
@@ -305,7 +304,7 @@ class TensorFlowFunction:
         _execute(
             loop.name,
             num_totals,
-            [tf.constant(len(rows)), *rows[0][:num_totals], *columns],
+            [tf.constant(group.size), *tensors[:num_totals], *fed],
         )
     )
 
@@ -353,6 +352,28 @@ class TensorFlowFunction:
       if key not in self._loops:
         self._loops[key] = make()
       return self._loops[key]
+
+
+def _stack(tensors, num_rows):
+  """Stacks the columns among tensors.
+
+  Args:
+    tensors: A list of tensors and `Column`s.
+    num_rows: The number of rows of each column.
+
+  Returns:
+    A list of tensors and, for each, whether it stacks a column. The list is
+    None if the columns are large or do not stack.
+  """
+  is_stacked = tuple(isinstance(x, groups.Column) for x in tensors)
+  columns = [x for x in tensors if isinstance(x, groups.Column)]
+  if sum(x.num_bytes() for x in columns) > _MAX_LOOP_BYTES * num_rows:
+    return None, is_stacked
+  stacked = [
+      x.stacked() if is_column else x
+      for x, is_column in zip(tensors, is_stacked)
+  ]
+  return None if any(x is None for x in stacked) else stacked, is_stacked
 
 
 def _execute(name, num_outputs, inputs):

@@ -7,6 +7,7 @@ from concurrent import futures
 import tensorflow as tf
 
 from tff_binary.runtime.worker import functions as functions_lib
+from tff_binary.runtime.worker import groups as groups_lib
 from tff_binary.runtime.worker import sequences
 from tff_binary.runtime.worker import values
 
@@ -112,9 +113,7 @@ class Interpreter:
       raise ValueError(f'Unknown placement {uri!r}.')
     if federated.type.all_equal:
       return self._at_all_clients(members[0])
-    return values.Clients(
-        tuple(_done(members[start:stop]) for start, stop in self._groups)
-    )
+    return self._at_clients(members)
 
   def _evaluate(self, computation, scope):
     """Returns the value of a `Computation` message.
@@ -163,11 +162,12 @@ class Interpreter:
     raise NotImplementedError(f'Unsupported computation of kind {kind!r}.')
 
   def _for_groups(self, function, *clients):
-    """Submits `function` of the lists of values of groups of clients.
+    """Submits `function` of groups of clients.
 
     Args:
-      function: A function of lists that returns the list of the results.
-      *clients: A `Clients` for each list.
+      function: A function of a `Group` for each of `clients`, which returns the
+        `Group` of the results.
+      *clients: One or more `Clients`.
 
     Returns:
       The `Clients` of the results.
@@ -193,7 +193,19 @@ class Interpreter:
 
   def _at_all_clients(self, value):
     return values.Clients(
-        tuple(_done([value] * (stop - start)) for start, stop in self._groups)
+        tuple(
+            _done(groups_lib.Group(value, stop - start))
+            for start, stop in self._groups
+        )
+    )
+
+  def _at_clients(self, members):
+    """Returns the `Clients` of a list of the values of all clients."""
+    return values.Clients(
+        tuple(
+            _done(groups_lib.from_members(members[start:stop]))
+            for start, stop in self._groups
+        )
     )
 
   def _map(self, argument):
@@ -206,7 +218,10 @@ class Interpreter:
     if self._loops_over(function):
       return self._for_groups(function.map, value)
     return self._for_groups(
-        lambda members: [function(member) for member in members], value
+        lambda group: groups_lib.from_members(
+            [function(member) for member in group.members()]
+        ),
+        value,
     )
 
   def _loops_over(self, function):
@@ -231,15 +246,15 @@ class Interpreter:
     parts = []
     _replace(argument, parts.append)
 
-    def zip_one(*members):
-      members = iter(members)
-      return _replace(argument, lambda _: next(members))
+    def zip_groups(*groups):
+      of_groups = iter(groups)
+      return groups_lib.Group(
+          _replace(argument, lambda _: next(of_groups).value), groups[0].size
+      )
 
     if not parts:
       return self._at_all_clients(argument)
-    return self._for_groups(
-        lambda *members: [zip_one(*member) for member in zip(*members)], *parts
-    )
+    return self._for_groups(zip_groups, *parts)
 
   def _aggregate(self, argument):
     # TFF's workers never merge either: a fold in the order of the clients has
@@ -247,11 +262,10 @@ class Interpreter:
     value, zero, accumulate, _, report = argument
     total = zero
     for group in value.groups:
-      members = group.result()
       if self._loops_over(accumulate):
-        total = accumulate.fold(total, members)
+        total = accumulate.fold(total, group.result())
       else:
-        for member in members:
+        for member in group.result().members():
           total = accumulate((total, member))
     return values.Server(report(total))
 
@@ -269,9 +283,7 @@ class Interpreter:
         sequences.from_elements([slice_for(key) for key in keys_of_client])
         for keys_of_client in keys
     ]
-    return values.Clients(
-        tuple(_done(datasets[start:stop]) for start, stop in self._groups)
-    )
+    return self._at_clients(datasets)
 
   def _sequence_map(self, argument):
     return sequences.MappedSequence(*argument)

@@ -6,64 +6,11 @@ What a call costs, some tenths of a millisecond of handing over between threads,
 is more than what a small client computes.
 """
 
-import numpy as np
 import tensorflow as tf
 
 # How many iterations TensorFlow may have in flight: while one waits for its
 # data set another computes. Of a fold nothing but the gathering overlaps.
 _PARALLEL_ITERATIONS = 2
-
-
-def stack(rows, max_bytes):
-  """Stacks the tensors of several calls, position by position.
-
-  Args:
-    rows: A list of one or more lists of tensors of equal length.
-    max_bytes: How large what is stacked may be, the mean of the rows.
-
-  Returns:
-    A tensor for each position, with the calls in its first dimension, and
-    whether it has: a tensor that is the same object in all rows is kept as it
-    is. Or None if the rows are larger, or tensors of one position have
-    different shapes.
-  """
-  columns = list(zip(*rows))
-  is_stacked = tuple(
-      any(tensor is not column[0] for tensor in column) for column in columns
-  )
-  num_bytes = sum(
-      _num_bytes(tensor)
-      for column, stacked in zip(columns, is_stacked)
-      if stacked
-      for tensor in column
-  )
-  if num_bytes > max_bytes * len(rows):
-    return None
-  try:
-    stacked_columns = [
-        tf.raw_ops.Pack(values=column) if stacked else column[0]
-        for column, stacked in zip(columns, is_stacked)
-    ]
-  except tf.errors.InvalidArgumentError:
-    return None
-  return stacked_columns, is_stacked
-
-
-def _num_bytes(tensor):
-  """Returns the size of a tensor, of strings that of all of them."""
-  if tensor.dtype == tf.string:
-    return sum(map(len, np.ravel(tensor.numpy())))
-  return tensor.shape.num_elements() * tensor.dtype.size
-
-
-def unstack(columns, num_rows):
-  """Returns the rows that columns are made up of, see `stack`."""
-  return zip(
-      *(
-          tf.raw_ops.Unpack(value=column, num=num_rows, axis=0)
-          for column in columns
-      )
-  )
 
 
 def mapped(function, argument_dtypes, result_dtypes, is_stacked):

@@ -69,8 +69,8 @@ class Clients:
   """A value of every client.
 
   Attributes:
-    groups: Futures of lists of values. One turn of a thread computes the values
-      of one group; all `Clients` of an executor are grouped alike.
+    groups: Futures of `Group`s. One turn of a thread computes the values of one
+      group; all `Clients` of an executor are grouped alike.
   """
 
   groups: tuple
@@ -78,7 +78,7 @@ class Clients:
   def values(self):
     """Yields the clients' values in their order, as they become available."""
     for group in self.groups:
-      yield from group.result()
+      yield from group.result().members()
 
 
 def tensor_from_array(array):

@@ -17,6 +17,7 @@ from tensorflow.python.eager import context
 from tensorflow_federated.python.core.impl.computation import computation_impl
 
 from tff_binary.runtime.worker import functions
+from tff_binary.runtime.worker import groups
 from tff_binary.runtime.worker import protocol
 from tff_binary.runtime.worker import sequences
 from tff_binary.runtime.worker import values
@@ -366,6 +367,10 @@ def _sum_from(start):
   return _message(total)
 
 
+def _map(function, members):
+  return function.map(groups.from_members(members)).members()
+
+
 class LoopTest(parameterized.TestCase):
   """`map` and `fold` against calls one by one, bit for bit."""
 
@@ -432,10 +437,10 @@ class LoopTest(parameterized.TestCase):
     function = _function(train)
     expected = [function(client) for client in clients]
     self._num_calls()
-    results = function.map(clients)
+    results = _map(function, clients)
     self.assertEqual(self._num_calls(), 0)
     self.assert_equal_bits(results, expected)
-    self.assert_equal_bits(function.map(clients[3:15]), expected[3:15])
+    self.assert_equal_bits(_map(function, clients[3:15]), expected[3:15])
 
   def test_fold_adds_in_the_order_of_the_members(self):
     @tff.tensorflow.computation(
@@ -458,7 +463,7 @@ class LoopTest(parameterized.TestCase):
     for member in members:
       expected = function((expected, member))
     self._num_calls()
-    total = function.fold(zero, members)
+    total = function.fold(zero, groups.from_members(members))
     self.assertEqual(self._num_calls(), 0)
     self.assert_equal_bits(total, expected)
     self.assertEqual(total[1].numpy().tolist(), list(range(30)))
@@ -470,7 +475,7 @@ class LoopTest(parameterized.TestCase):
 
     x = tf.constant(1.0)
     ys = [tf.constant(i) for i in range(10)]
-    results = _function(rearrange).map([(x, y, x) for y in ys])
+    results = _map(_function(rearrange), [(x, y, x) for y in ys])
     for (y, two), expected in zip(results, ys):
       self.assertIs(y, expected)
       self.assertEqual(float(two), 2.0)
@@ -488,7 +493,7 @@ class LoopTest(parameterized.TestCase):
 
     function = _function(total)
     self._num_calls()
-    results = function.map([argument(i) for i in range(num_clients)])
+    results = _map(function, [argument(i) for i in range(num_clients)])
     self.assertEqual([float(r) for r in results], [1.0] * num_clients)
     self.assertEqual(self._num_calls(), num_clients)
 
@@ -507,7 +512,7 @@ class LoopTest(parameterized.TestCase):
     ]:
       function = _function(computation)
       self._num_calls()
-      function.map([tf.identity(argument) for _ in range(9)])
+      _map(function, [tf.identity(argument) for _ in range(9)])
       self.assertEqual(self._num_calls(), 9)
 
   def test_error_of_one_client_is_raised(self):
@@ -517,7 +522,7 @@ class LoopTest(parameterized.TestCase):
         return tf.identity(x) + 1
 
     with self.assertRaises(tf.errors.InvalidArgumentError):
-      _function(check).map([tf.constant(i) for i in range(12)])
+      _map(_function(check), [tf.constant(i) for i in range(12)])
 
 
 class FunctionCacheTest(absltest.TestCase):
