@@ -65,9 +65,9 @@ _MODEL = flags.DEFINE_string(
     'model',
     None,
     'Of --task=cifar10, cifar100, cinic10, fmnist and svhn: conv4, conv6,'
-    ' conv10, convnet (cinic10 if unset), fedbat_cnn (fmnist and svhn if unset),'
-    ' resnet10 (cifar100 if unset), resnet10_wide, resnet18 (cifar10 if unset),'
-    ' resnet34 or vgg11_light.',
+    ' conv10, convnet (cinic10 if unset), convnet_narrow, fedbat_cnn (fmnist'
+    ' and svhn if unset), resnet10 (cifar100 if unset), resnet10_wide, resnet18'
+    ' (cifar10 if unset), resnet34 or vgg11_light.',
 )
 _AUGMENT = flags.DEFINE_boolean(
     'augment',

@@ -401,6 +401,8 @@ IMAGE_MODELS = {
     'conv6': functools.partial(conv, 6),
     'conv10': functools.partial(conv, 10),
     'convnet': convnet,
+    # Ours, for comparisons on a CPU.
+    'convnet_narrow': functools.partial(convnet, filters=(32, 32, 32)),
     'fedbat_cnn': fedbat_cnn,
     'resnet10': functools.partial(
         resnet, 10, filters=(32, 64, 128, 256), use_bias=False

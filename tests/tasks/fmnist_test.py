@@ -109,8 +109,11 @@ class FmnistTest(tf.test.TestCase, parameterized.TestCase):
         'fmnist', data_dir=self.folder, train_examples=5, model=model
     )
     self.assertEqual(load('convnet').build_model().count_params(), 317_706)
+    self.assertEqual(
+        load('convnet_narrow').build_model().count_params(), 24_138
+    )
     with self.assertRaisesRegex(
-        ValueError, "model must be .*convnet, fedbat_cnn.*got 'resnet'"
+        ValueError, "model must be .*convnet, .*fedbat_cnn.*got 'resnet'"
     ):
       load('resnet')
 
