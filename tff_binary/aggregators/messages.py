@@ -140,6 +140,7 @@ class MessageFormat:
         for part in self._parts
     ]
 
+  @autograph.as_written
   def encode_on_grid(self, value, weight):
     """Makes the message of a client that is likely to have nothing to refuse.
 
@@ -158,19 +159,25 @@ class MessageFormat:
     """
     parts = self._joined(value)
     codecs = [self._codec_of(part) for part in self._parts]
-    encoded = [codec.encode_on_grid(x) for codec, x in zip(codecs, parts)]
+    encoded = [
+        autograph.of_user(codec.encode_on_grid)(x)
+        for codec, x in zip(codecs, parts)
+    ]
     if all(e is None for e in encoded):
       return None
     weight = _floating(weight)
     payloads, are_usable = [], [tf.math.is_finite(weight)]
     for codec, x, e in zip(codecs, parts, encoded):
       payload, magnitudes, is_on_grid = e or (
-          codec.encode(x), x, tf.equal(codec.num_off_grid(x), 0)
-      )  # pyformat: disable
+          autograph.of_user(codec.encode)(x),
+          x,
+          tf.equal(autograph.of_user(codec.num_off_grid)(x), 0),
+      )
       payloads.append(payload)
       are_usable += [is_on_grid, _is_finite_product(magnitudes, weight)]
     return payloads, weight, tf.reduce_all(are_usable)
 
+  @autograph.as_written
   def encode(self, parts, seed, codec=None):
     """Returns the list of the parts' payloads.
 
@@ -182,7 +189,7 @@ class MessageFormat:
         own, which must be able to decode what it encodes.
     """
     return [
-        self._codec_of(part, codec).encode(x, part_seed)
+        autograph.of_user(self._codec_of(part, codec).encode)(x, part_seed)
         for part, x, part_seed in zip(
             self._parts, parts, self.part_seeds(parts, seed, codec)
         )
@@ -207,6 +214,7 @@ class MessageFormat:
         result[i] = part_seed
     return result
 
+  @autograph.as_written
   def num_off_grid(self, parts):
     """Counts the entries that the codec can't represent.
 
@@ -217,11 +225,12 @@ class MessageFormat:
       A dict from the `tf.TensorSpec`s of the compressed parts to int64 scalars.
     """
     return {
-        part.spec: self._codec.num_off_grid(x)
+        part.spec: autograph.of_user(self._codec.num_off_grid)(x)
         for part, x in zip(self._parts, parts)
         if part.is_compressed
     }
 
+  @autograph.as_written
   def add_decoded(self, totals, payloads, weight):
     """Returns sums of parts, and to each a part of this message is added.
 
@@ -231,7 +240,9 @@ class MessageFormat:
       weight: A finite float scalar, by which the parts are multiplied.
     """
     return [
-        self._codec_of(part).add_decoded(total, payload, part.spec, weight)
+        autograph.of_user(self._codec_of(part).add_decoded)(
+            total, payload, part.spec, weight
+        )
         for part, total, payload in zip(self._parts, totals, payloads)
     ]
 

@@ -153,6 +153,7 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
 
     # Checks run inside a tf.function: directly in a TFF computation an
     # assertion is silently dropped.
+    @autograph.as_written
     def encode_any(value, weight):
       parts, weight = message_format.join(value, weight)
       num_off_grid = message_format.num_off_grid(parts)

@@ -181,6 +181,7 @@ class WeightLayer(tf.keras.layers.Layer, abc.ABC):
     return {}
 
 
+@autograph.as_written
 def advance_all(layers, step, num_steps):
   """Advances layers, see `WeightLayer.advance`.
 
@@ -191,9 +192,10 @@ def advance_all(layers, step, num_steps):
   """
   for indices in _groups(layers):
     group = [layers[i] for i in indices]
-    group[0].advance_group(group, step, num_steps)
+    autograph.of_user(group[0].advance_group)(group, step, num_steps)
 
 
+@autograph.as_written
 def call_all(layers, kernels, all_seeds):
   """Returns the list of the layers' effective kernels.
 
@@ -207,7 +209,8 @@ def call_all(layers, kernels, all_seeds):
     group, *inputs = (
         [values[i] for i in indices] for values in (layers, kernels, all_seeds)
     )
-    for i, value in zip(indices, group[0].call_group(group, *inputs)):
+    values = autograph.of_user(group[0].call_group)(group, *inputs)
+    for i, value in zip(indices, values):
       effective[i] = value
   return effective
 

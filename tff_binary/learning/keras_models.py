@@ -193,8 +193,9 @@ class KerasModel(tff.learning.models.VariableModel):
     if metrics_fn is None:
       metrics_fn = _default_metrics_fn(self._losses)
 
+    @autograph.as_written
     def build_metrics():
-      metrics = _flat_metrics(metrics_fn(), names)
+      metrics = _flat_metrics(autograph.of_user(metrics_fn)(), names)
       for name, (i, metric) in metrics.items():
         if _are_of_another_graph(metric.variables):
           raise ValueError(
@@ -216,7 +217,7 @@ class KerasModel(tff.learning.models.VariableModel):
     for name, (_, metric) in self._output_metrics.items():
       self._metrics[name] = metric
       self._finalizers[name] = _finalizer(
-          lambda name=name: build_metrics()[name][1]
+          autograph.as_written(lambda name=name: build_metrics()[name][1])
       )
     for metric in (self._loss_metric, *self._counters):
       self._metrics[metric.name] = metric
@@ -277,9 +278,10 @@ class KerasModel(tff.learning.models.VariableModel):
     )
 
   @tf.function
+  @autograph.as_written
   def reset_metrics(self):
     for metric in self._metrics.values():
-      metric.reset_state()
+      autograph.of_user(metric.reset_state)()
 
   @tf.function
   @autograph.as_written
@@ -538,6 +540,7 @@ def _flat_metrics(metrics, names):
   return result
 
 
+@autograph.as_written
 def _build_metric(metric, labels_spec, output_spec):
   """Makes the variables of a metric that waits for its first batch."""
   if metric.built and getattr(metric, '_built', True):
@@ -546,7 +549,7 @@ def _build_metric(metric, labels_spec, output_spec):
       tf.nest.map_structure(_zeros, spec) for spec in (labels_spec, output_spec)
   )
   metric.update_state(_aligned(labels, output), output)
-  metric.reset_state()
+  autograph.of_user(metric.reset_state)()
 
 
 def _default_loss():
@@ -560,9 +563,13 @@ def _is_sparse_cross_entropy(losses):
 
 
 def _default_metrics_fn(losses):
-  if _is_sparse_cross_entropy(losses):
-    return lambda: [tf.keras.metrics.SparseCategoricalAccuracy(name='accuracy')]
-  return lambda: []
+  @autograph.as_written
+  def build_metrics():
+    if _is_sparse_cross_entropy(losses):
+      return [tf.keras.metrics.SparseCategoricalAccuracy(name='accuracy')]
+    return []
+
+  return build_metrics
 
 
 class _FunctionLoss(tf.keras.losses.Loss):

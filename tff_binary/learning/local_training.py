@@ -25,6 +25,7 @@ from tff_binary.layers import weight_layer
 from tff_binary.learning import client_data
 from tff_binary.learning import update_observer
 from tff_binary.learning import updated_variables
+from tff_binary.ops import autograph
 from tff_binary.ops import seeds
 
 
@@ -180,7 +181,7 @@ def build_client_update(
     with tf.GradientTape() as layer_tape:
       effective = assign_effective(received, seed)
     with tf.GradientTape() as model_tape:
-      output = model.forward_pass(batch, training=True)
+      output = autograph.of_user(model.forward_pass)(batch, training=True)
     gradients = model_tape.gradient(
         output.loss,
         list(model.trainable_variables),
@@ -225,7 +226,9 @@ def build_client_update(
       if layer is None:
         variable.assign(value)
       else:
-        layer.receive(value, next(states), round_num, next(layer_seeds))
+        autograph.of_user(layer.receive)(
+            value, next(states), round_num, next(layer_seeds)
+        )
     receive_non_trainable(weights)
 
   def receive_non_trainable(weights):
@@ -244,26 +247,27 @@ def build_client_update(
     weight_layer.advance_all(layers, 0, num_steps)
     assign_effective(weights.trainable, seed)
 
+    @autograph.as_written
     def add(sums, batch):
-      output = model.forward_pass(batch, training=True)
+      output = autograph.of_user(model.forward_pass)(batch, training=True)
       size = output.num_examples
       return sums[0] + total_loss(output), sums[1] + size
 
-    total, num_examples = client.pass_over(
+    total, num_examples = autograph.of_user(client.pass_over)(
         add, (tf.constant(0.0), tf.constant(0))
     )
     receive_non_trainable(weights)
     return tf.math.divide_no_nan(total, tf.cast(num_examples, tf.float32))
 
-  @tf.function
-  def client_update(round_num, weights, data, client_state):
+  @autograph.as_written
+  def update(round_num, weights, data, client_state):
     client = client_data.read(data, local_training)
     num_steps = client.num_steps() if needs_num_steps else tf.constant(0)
     client_seed = client.seed(seed, round_num)
     forward_seed = seeds.fold_in(client_seed, client_data.FORWARD)
     receive(round_num, weights, client_state, client_seed)
     for layer in layers:
-      layer.start()
+      autograph.of_user(layer.start)()
     initial_values = [v.read_value() for v in local_variables]
     report = collections.OrderedDict()
     if reported_loss == RECEIVED_LOSS:  # Python values.
@@ -273,8 +277,9 @@ def build_client_update(
           num_steps,
           seeds.fold_in(client_seed, client_data.REPORT),
       )
-    model.reset_metrics()
+    autograph.of_user(model.reset_metrics)()
 
+    @autograph.as_written
     def take_step(step, state, batch):
       optimizer_state, num_trained, loss = state
       weight_layer.advance_all(layers, step, num_steps)
@@ -287,7 +292,7 @@ def build_client_update(
             + local_training.proximal_strength * (v - v_0)
             for g, v, v_0 in zip(gradients, local_variables, initial_values)
         ]
-      optimizer_state, updated = optimizer.next(
+      optimizer_state, updated = autograph.of_user(optimizer.next)(
           optimizer_state,
           tuple(v.read_value() for v in local_variables),
           tuple(gradients),
@@ -302,7 +307,7 @@ def build_client_update(
       optimizer_state = client_state[-1]
     else:
       optimizer_state = _initial_optimizer_state(optimizer, local_variables)
-    optimizer_state, num_trained, loss = client.train(
+    optimizer_state, num_trained, loss = autograph.of_user(client.train)(
         take_step,
         (optimizer_state, tf.constant(0), tf.constant(0.0)),
         client_seed,
@@ -326,7 +331,7 @@ def build_client_update(
         # One after the other: what a layer needs meanwhile takes memory.
         with tf.control_dependencies(trainable[-1:]):
           layer_seed = tf.identity(next(layer_seeds))
-        trainable.append(layer.update(initial, layer_seed))
+        trainable.append(autograph.of_user(layer.update)(initial, layer_seed))
     non_trainable = [
         variable - initial
         for variable, initial, changes in zip(
@@ -349,23 +354,25 @@ def build_client_update(
     )
     has_trained = tf.logical_and(is_finite, num_examples > 0)
     keep = lambda x: tf.where(has_trained, x, tf.zeros_like(x))
-    update = collections.OrderedDict(
+    change = collections.OrderedDict(
         trainable=trainable, non_trainable=non_trainable, **report
     )
     # Unlike `keep` it copies nothing.
-    update = tf.cond(
+    change = tf.cond(
         has_trained,
-        lambda: update,
-        lambda: tf.nest.map_structure(tf.zeros_like, update),
+        lambda: change,
+        lambda: tf.nest.map_structure(tf.zeros_like, change),
     )
-    metrics = collections.OrderedDict(model.report_local_unfinalized_metrics())
+    metrics = collections.OrderedDict(
+        autograph.of_user(model.report_local_unfinalized_metrics)()
+    )
     metrics.update(_layer_measurements(layers))
     metrics = tf.nest.map_structure(keep, metrics)
     # What was taken was sent, whatever has become of it.
     metrics.update(_received_bytes(layers))
     metrics['non_finite_clients'] = 1 - tf.cast(is_finite, tf.int32)
     if observer is not None:
-      observed = observer.observe(
+      observed = autograph.of_user(observer.observe)(
           weight_layers,
           weights.trainable,
           trainable,
@@ -374,7 +381,7 @@ def build_client_update(
       metrics.update(tf.nest.map_structure(keep, observed))
     new_state = client_state
     if client_state:
-      new_state = [layer.state() for layer in layers]
+      new_state = [autograph.of_user(layer.state)() for layer in layers]
       if local_training.keep_optimizer_state:
         new_state.append(optimizer_state)
       new_state = tf.nest.map_structure(
@@ -383,7 +390,11 @@ def build_client_update(
           client_state,
       )
     num_examples = keep(tf.cast(num_examples, tf.float32))
-    return update, num_examples, metrics, new_state
+    return change, num_examples, metrics, new_state
+
+  @tf.function
+  def client_update(round_num, weights, data, client_state):
+    return update(round_num, weights, data, client_state)
 
   return client_update
 
@@ -392,7 +403,7 @@ def _layer_measurements(layers):
   """Returns the sum over the layers and their count for each measurement."""
   collected = collections.OrderedDict()
   for layer in layers:
-    for name, value in layer.measurements().items():
+    for name, value in autograph.of_user(layer.measurements)().items():
       collected.setdefault(name, []).append(value)
   return collections.OrderedDict(
       (name, [tf.add_n(values), tf.constant(float(len(values)))])
@@ -402,7 +413,7 @@ def _layer_measurements(layers):
 
 def _received_bytes(layers):
   """Returns the sum over the layers that report it, under its name."""
-  received = [layer.received_bytes() for layer in layers]
+  received = [autograph.of_user(layer.received_bytes)() for layer in layers]
   received = [n for n in received if n is not None]
   return {'received_bytes': tf.add_n(received)} if received else {}
 
@@ -420,7 +431,7 @@ def _local_variables(weight_layers, variables):
 
 
 def _initial_optimizer_state(optimizer, variables):
-  return optimizer.initialize(
+  return autograph.of_user(optimizer.initialize)(
       tuple(tf.TensorSpec(v.shape, v.dtype) for v in variables)
   )
 

@@ -367,6 +367,35 @@ class ExecutionTest(tf.test.TestCase, parameterized.TestCase):
     self.assertLen(set(drawn), 6)
     self.assertEqual(bits(encode, zeros), drawn[:2])
 
+  def test_codecs_may_have_python_control_flow(self):
+    class Codec(wire.SignCodec):
+
+      def encode(self, value, seed=None):
+        if tf.reduce_max(value) > 100.0:
+          value = -value
+        return super().encode(value, seed)
+
+      def num_off_grid(self, value):
+        if tf.reduce_max(value) > 10.0:
+          return tf.constant(0, tf.int64)
+        return super().num_off_grid(value)
+
+      def decode(self, payload, spec, weight=1.0):
+        decoded = super().decode(payload, spec, weight)
+        if tf.reduce_min(decoded) > 0.0:
+          decoded = 2.0 * decoded
+        return decoded
+
+    process = aggregators.PackedMeanFactory(Codec()).create(
+        tff.TensorType(np.float32, [2, 2]), _FLOAT
+    )
+    output = process.next(
+        process.initialize(),
+        [np.full([2, 2], x, np.float32) for x in (1.0, -1.0, 200.0)],
+        [1.0, 1.0, 1.0],
+    )
+    self.assertAllClose(output.result, np.full([2, 2], (2 - 1 - 200) / 3))
+
   def test_lossy_codec_takes_any_value(self):
     process = aggregators.PackedMeanFactory(wire.SignCodec()).create(
         tff.TensorType(np.float32, [2, 2]), _FLOAT

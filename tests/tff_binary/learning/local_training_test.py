@@ -3,6 +3,7 @@
 """Tests for local_training."""
 
 import functools
+from unittest import mock
 
 from absl.testing import parameterized
 import numpy as np
@@ -12,6 +13,7 @@ import tensorflow_federated as tff
 from tests.tff_binary import tiny
 from tff_binary import layers
 from tff_binary import learning
+from tff_binary.learning import keras_models
 from tff_binary.learning import local_training
 from tff_binary.ops import seeds
 
@@ -539,6 +541,78 @@ def _fedbat_client(seed=0):
       local_epochs=2,
       batch_size=4,
   )
+
+
+def _same(x):
+  """Python control flow on a tensor, which needs AutoGraph in a graph."""
+  if tf.reduce_any(tf.greater(tf.abs(x), 0.01)):
+    x = x + 0.0
+  return x
+
+
+class _BranchingLayer(layers.WeightLayer):
+  """Trains a kernel as without a layer, with branches in all methods."""
+
+  def build(self, kernel_shape):
+    self.trained = self.add_weight('trained', kernel_shape)
+    super().build(kernel_shape)
+
+  def receive(self, kernel, state, round_num, seed):
+    self.trained.assign(_same(kernel))
+
+  def start(self):
+    self.trained.assign(_same(self.trained.read_value()))
+
+  def advance(self, step, num_steps):
+    self.trained.assign(_same(self.trained.read_value()))
+
+  def call(self, kernel, seed):
+    return _same(self.trained.read_value())
+
+  def update(self, kernel, seed):
+    return _same(self.trained - kernel)
+
+  def measurements(self):
+    return {'branches': tf.reduce_max(_same(self.trained.read_value()))}
+
+
+class _BranchingOptimizer(tff.learning.optimizers.Optimizer):
+
+  def __init__(self):
+    self._optimizer = tff.learning.optimizers.build_sgdm(0.1)
+
+  def initialize(self, specs):
+    return self._optimizer.initialize(specs)
+
+  def next(self, state, weights, gradients):
+    first, *others = gradients
+    return self._optimizer.next(state, weights, (_same(first), *others))
+
+
+class PythonControlFlowTest(tf.test.TestCase):
+
+  def test_users_may_write_it_in_models_layers_and_optimizers(self):
+    of_keras = keras_models.KerasModel.forward_pass
+
+    def forward_pass(self, batch_input, training=True):
+      output = of_keras(self, batch_input, training)
+      loss = _same(output.loss)
+      return tff.learning.models.BatchOutput(
+          loss, output.predictions, output.num_examples
+      )
+
+    plain = tiny.EagerClient()
+    with mock.patch.object(
+        keras_models.KerasModel, 'forward_pass', forward_pass
+    ):
+      branching = tiny.EagerClient(
+          build_weight_layer=_BranchingLayer, optimizer=_BranchingOptimizer()
+      )
+    expected, _, _ = plain.train(tiny.client(20))
+    update, weight, metrics = branching.train(tiny.client(20))
+    self.assertEqual(weight, 20.0)
+    self.assertIn('branches', metrics)
+    self.assertAllClose(update['trainable'], expected['trainable'])
 
 
 class ClientWorkTest(tf.test.TestCase):
