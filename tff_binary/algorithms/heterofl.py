@@ -23,13 +23,14 @@ class HeteroFL(registry.Hyperparameters):
 
   It gets, trains and sends about r^2 of the weights. The server's new weight is
   the mean over those that have it. With a rate of 1 for all, all labels at each
-  client and `weighting='examples'` it is FedAvg.
+  client and `weighting='examples'` it is FedAvg. Without a client of rate 1 the
+  trained model is that of the largest rate, and all other weights are 0.
   """
 
   rates: str = registry.hyperparameter(
       _HALVES,
       'shares of the channels, > 0 and <= 1, separated by commas; a rate may'
-      ' be there several times',
+      ' be there several times; the trained model is as wide as the largest',
       source=f'section 4; {_CODE}, model_split_rate',
   )
   rate_choice: str = registry.hyperparameter(
@@ -41,7 +42,7 @@ class HeteroFL(registry.Hyperparameters):
   )
   scale: bool = registry.hyperparameter(
       True,
-      'divide what a narrow layer puts out by the rate',
+      'divide what a narrow layer puts out by its share of the largest rate',
       source='section 3, the scaler',
   )
   mask_labels: bool = registry.hyperparameter(

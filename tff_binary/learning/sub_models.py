@@ -72,7 +72,7 @@ class SubModels:
       before this round, if all rounds have as many. It takes an exchange of
       all ids. Otherwise `position` is 0.
     scales: Whether a sub-model divides what a hidden convolution or dense layer
-      puts out by its rate.
+      puts out by its rate, of nested ones by its share of the largest rate.
     masks_labels: Whether the loss of a client takes the logits of classes which
       it has no example of as 0, and whether it counts in the mean for those
       weights of the output layer only that belong to its classes.
@@ -96,6 +96,12 @@ class SubModels:
     if self.num_blocks > 1:  # As many as fit beside each other.
       return width // self.num_blocks
     return math.ceil(width * rate - 1e-6)  # 0.1 * 30 is more than 3.
+
+  def scale(self, rate: float) -> float:
+    """Returns what a sub-model multiplies its hidden layers' outputs by."""
+    if not self.scales:
+      return 1.0
+    return (1.0 if self.num_blocks > 1 else self.rates[0]) / rate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -240,7 +246,7 @@ class Architecture:
         the logits are multiplied by; or `None`.
     """
     spec, rate = self._spec, self._rate
-    scale = 1.0 / rate if spec.scales else 1.0
+    scale = spec.scale(rate)
 
     def clone(layer):
       config = layer.get_config()
@@ -273,7 +279,9 @@ class Architecture:
     """Returns the weights with which the model is the mean of its sub-models.
 
     The model puts out the mean of what the sub-models of all blocks do, if
-    there is no activation function behind its output layer.
+    there is no activation function behind its output layer. Without blocks it
+    is the only sub-model: nobody has trained the weights outside, and all of
+    them are 0.
 
     Args:
       tensors: The trainable and the non-trainable tensors of the whole model,
@@ -283,12 +291,11 @@ class Architecture:
       A list of tensors for the same places.
     """
     spec = self._spec
+    places = [*self.trainable, *self.non_trainable]
     if spec.num_blocks == 1:  # Python values.
-      return list(tensors)
+      return [place.put(place.take(x)) for x, place in zip(tensors, places)]
     results = []
-    for x, sub_tensor, is_hidden in zip(
-        tensors, [*self.trainable, *self.non_trainable], self._is_hidden
-    ):
+    for x, sub_tensor, is_hidden in zip(tensors, places, self._is_hidden):
       total = tf.add_n([
           sub_tensor.put(sub_tensor.take(x, block), block)
           for block in range(spec.num_blocks)

@@ -137,8 +137,8 @@ class SubModelsTest(tf.test.TestCase, parameterized.TestCase):
     changed = [
         w != v
         for w, v in zip(
-            process.get_model_weights(state).trainable,
-            process.get_model_weights(initial).trainable,
+            state.global_model_weights.trainable,
+            initial.global_model_weights.trainable,
         )
     ]
     self.assertTrue(changed[0][:, :3].all() and changed[1][:3].all())
@@ -146,6 +146,12 @@ class SubModelsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertTrue(changed[2][:3, [0, 2]].all() and changed[3][[0, 2]].all())
     self.assertFalse(changed[2][3:].any() or changed[2][:, 1].any())
     self.assertFalse(changed[3][1])
+    # So the model does without those channels.
+    trained = process.get_model_weights(state).trainable
+    weights = state.global_model_weights.trainable
+    self.assertAllEqual(trained[0][:, :3], weights[0][:, :3])
+    self.assertFalse(trained[0][:, 3:].any() or trained[1][3:].any())
+    self.assertFalse(trained[2][3:].any())
 
   def test_moving_statistics_are_those_of_the_whole_models(self):
     # Client 0 is whole, client 1 has 3 of 5 channels.

@@ -109,7 +109,7 @@ class ArchitectureTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(narrow(x), model.keras_model(x))
 
   def test_narrow_layers_are_scaled_before_normalization(self):
-    # Without biases a ReLU net of half the channels, scaled twice by 2.
+    # Without biases a ReLU net, scaled twice by 0.8 / 0.4.
     build = _sequential(
         _LAYERS.Flatten(),
         _LAYERS.Dense(4, activation='relu', use_bias=False),
@@ -121,7 +121,7 @@ class ArchitectureTest(tf.test.TestCase, parameterized.TestCase):
     outputs = []
     for scales in (False, True):
       narrow = sub_models.Architecture(
-          model, _spec(scales=scales), 0.5
+          model, _spec((0.8, 0.4), scales=scales), 0.4
       ).build()
       random = np.random.RandomState(1)
       narrow.keras_model.set_weights(
@@ -143,12 +143,12 @@ class ArchitectureTest(tf.test.TestCase, parameterized.TestCase):
     self.assertNotAllEqual(logits[:, 0], [0.0] * 4)
     self.assertLen(narrow.keras_model.weights, len(model.keras_model.weights))
 
-  @parameterized.parameters(1, 2, 4)
-  def test_ensemble_is_the_mean_of_its_sub_models(self, num_blocks):
-    # With 4 of them a unit of the 5 is in none.
+  # With 4 blocks a unit of the 5 is in none.
+  @parameterized.parameters((1, 1.0), (1, 0.5), (2, 0.5), (4, 0.25))
+  def test_ensemble_is_the_mean_of_its_sub_models(self, num_blocks, rate):
     model = _model()
     architecture = sub_models.Architecture(
-        model, _spec(num_blocks=num_blocks), 1.0 / num_blocks
+        model, _spec((rate,), num_blocks=num_blocks), rate
     )
     random = np.random.RandomState(0)
     variables = [
