@@ -40,10 +40,8 @@ def quantized_matmul(a, b):
   Returns:
     An int32 tensor of shape `[m, n]`, `a b`. On processors with VNNI or AMX it
     is exact where the products of `a + 128` and `b` add up to at most 2**24, so
-    always for k up to 512; the kernel rounds larger sums to float32.
-
-  Raises:
-    tf.errors.InternalError: If oneDNN is off.
+    always for k up to 512; the kernel rounds larger sums to float32. Without
+    oneDNN it is nothing sensible, see `check_onednn`.
   """
 
   def multiply(unsigned):
@@ -66,6 +64,17 @@ def quantized_matmul(a, b):
   )
   sums = multiply(tf.ones([1, a.shape[1]], tf.uint8))
   return multiply(shifted) - 128 * sums
+
+
+def check_onednn():
+  """Raises a RuntimeError unless `quantized_matmul` has its kernel."""
+  one = tf.ones([1, 1], tf.int8)
+  try:
+    is_on = quantized_matmul(one, one).shape == [1, 1]
+  except tf.errors.InternalError:
+    is_on = False
+  if not is_on:
+    raise RuntimeError('oneDNN is off. TF_ENABLE_ONEDNN_OPTS=1 turns it on.')
 
 
 def plain_matmul(a, b):
@@ -368,6 +377,7 @@ def main():
   parser.add_argument('--batch_size', type=int, default=32)
   args = parser.parse_args()
   timing.print_machine()
+  check_onednn()
   _print_products(args)
   timing.print_machine()
 
