@@ -260,7 +260,7 @@ def build_client_update(
     return tf.math.divide_no_nan(total, tf.cast(num_examples, tf.float32))
 
   @autograph.as_written
-  def update(round_num, weights, data, client_state):
+  def train_client(round_num, weights, data, client_state):
     client = client_data.read(data, local_training)
     num_steps = client.num_steps() if needs_num_steps else tf.constant(0)
     client_seed = client.seed(seed, round_num)
@@ -354,14 +354,14 @@ def build_client_update(
     )
     has_trained = tf.logical_and(is_finite, num_examples > 0)
     keep = lambda x: tf.where(has_trained, x, tf.zeros_like(x))
-    change = collections.OrderedDict(
+    update = collections.OrderedDict(
         trainable=trainable, non_trainable=non_trainable, **report
     )
     # Unlike `keep` it copies nothing.
-    change = tf.cond(
+    update = tf.cond(
         has_trained,
-        lambda: change,
-        lambda: tf.nest.map_structure(tf.zeros_like, change),
+        lambda: update,
+        lambda: tf.nest.map_structure(tf.zeros_like, update),
     )
     metrics = collections.OrderedDict(
         autograph.of_user(model.report_local_unfinalized_metrics)()
@@ -390,11 +390,11 @@ def build_client_update(
           client_state,
       )
     num_examples = keep(tf.cast(num_examples, tf.float32))
-    return change, num_examples, metrics, new_state
+    return update, num_examples, metrics, new_state
 
   @tf.function
   def client_update(round_num, weights, data, client_state):
-    return update(round_num, weights, data, client_state)
+    return train_client(round_num, weights, data, client_state)
 
   return client_update
 

@@ -193,7 +193,7 @@ class _Compiler:
 
 
 def _transform_to_native(computation):
-  """Does what TFF's `desugar_and_transform_to_native` does, but for two passes.
+  """Does what TFF's `desugar_and_transform_to_native` does, with less Grappler.
 
   Grappler's remapper replaces batch normalization and ReLU in training by an
   operation that refuses channels whose number is no multiple of 4, whose shapes

@@ -32,9 +32,7 @@ def _every_layer_model():
   tokens = _layers.Input((5,), dtype=tf.int32)
   y = _layers.Embedding(7, 4, mask_zero=True)(tokens)
   y = _layers.LSTM(4, return_sequences=True)(y)
-  # With another activation Keras does not trace a second kernel for GPUs at
-  # every call, which is most of the test's time.
-  y = _layers.GRU(4, activation='sigmoid')(y)
+  y = _layers.GRU(4)(y)
   shared = _layers.Dense(4, activation='relu')
   z = _layers.Concatenate()([x, shared(shared(y))])
   return tf.keras.Model([image, tokens], _layers.Dense(3, name='head')(z))

@@ -367,7 +367,7 @@ def _stack(tensors, num_rows):
   """
   is_stacked = tuple(isinstance(x, groups.Column) for x in tensors)
   columns = [x for x in tensors if isinstance(x, groups.Column)]
-  if sum(x.num_bytes() for x in columns) > _MAX_LOOP_BYTES * num_rows:
+  if sum(x.num_bytes for x in columns) > _MAX_LOOP_BYTES * num_rows:
     return None, is_stacked
   stacked = [
       x.stacked() if is_column else x

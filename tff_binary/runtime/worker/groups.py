@@ -8,6 +8,7 @@ between two calls takes longer than the calls.
 """
 
 import dataclasses
+import functools
 import math
 from typing import Any
 
@@ -27,12 +28,13 @@ class Column:
       rows: A list of what the clients have.
       stacked: A tensor with the clients in its first dimension.
     """
+    # Several threads may use a column at the same time. Rows are dropped after
+    # they are stacked, so who looks for them first finds one of the two.
     self._rows = rows
     self._stacked = stacked
 
   def rows(self):
     """Returns the list of what the clients have."""
-    # Several threads may ask at the same time: one of the two is always there.
     rows, stacked = self._rows, self._stacked
     if rows is None:
       rows = tf.raw_ops.Unpack(value=stacked, num=stacked.shape[0], axis=0)
@@ -41,17 +43,19 @@ class Column:
 
   def stacked(self):
     """Returns the stacked tensor; None if the clients' shapes differ."""
-    stacked, rows = self._stacked, self._rows
+    rows, stacked = self._rows, self._stacked
     if stacked is None:
       try:
         stacked = tf.raw_ops.Pack(values=rows)
       except tf.errors.InvalidArgumentError:
         return None
-      self._stacked, self._rows = stacked, None
+      self._stacked = stacked
+      self._rows = None
     return stacked
 
+  @functools.cached_property
   def num_bytes(self):
-    """Returns the size of all tensors, of strings that of all of them."""
+    """The size of all tensors, of strings that of all of them."""
     rows, stacked = self._rows, self._stacked
     return sum(map(_num_bytes, [stacked] if rows is None else rows))
 

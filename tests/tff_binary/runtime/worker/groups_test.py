@@ -18,26 +18,25 @@ class ColumnTest(absltest.TestCase):
 
   def test_rows_and_the_stacked_tensor_are_made_of_each_other(self):
     column = groups.Column(rows=[tf.constant(float(i)) for i in range(3)])
-    self.assertEqual(column.num_bytes(), 12)
+    self.assertEqual(column.num_bytes, 12)
     stacked = column.stacked()
     np.testing.assert_array_equal(stacked, [0.0, 1.0, 2.0])
-    self.assertEqual(column.num_bytes(), 12)
     self.assertEqual(_numbers(column.rows()), [0.0, 1.0, 2.0])
     again = groups.Column(stacked=stacked)
+    self.assertEqual(again.num_bytes, 12)
     self.assertEqual(_numbers(again.rows()), [0.0, 1.0, 2.0])
 
   def test_different_shapes_do_not_stack_and_are_kept(self):
     rows = [tf.zeros([1]), tf.zeros([2])]
     column = groups.Column(rows=rows)
     self.assertIsNone(column.stacked())
-    self.assertEqual(column.num_bytes(), 12)
+    self.assertEqual(column.num_bytes, 12)
     self.assertIs(column.rows()[1], rows[1])
 
   def test_size_of_strings_is_that_of_their_bytes(self):
-    column = groups.Column(rows=[tf.constant('ab'), tf.constant('cde')])
-    self.assertEqual(column.num_bytes(), 5)
-    column.stacked()
-    self.assertEqual(column.num_bytes(), 5)
+    rows = [tf.constant('ab'), tf.constant('cde')]
+    self.assertEqual(groups.Column(rows=rows).num_bytes, 5)
+    self.assertEqual(groups.Column(stacked=tf.stack(rows)).num_bytes, 5)
 
 
 class GroupTest(absltest.TestCase):
