@@ -116,6 +116,7 @@ class WeightLayer(tf.keras.layers.Layer, abc.ABC):
     """Returns what the client keeps, a structure like `initial_state`'s."""
     return ()
 
+  @autograph.as_written  # AutoGraph cannot read a function without a body.
   def start(self):
     """Resets the layer's variables for a client that is about to train."""
 

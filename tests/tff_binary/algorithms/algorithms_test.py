@@ -5,6 +5,7 @@
 import asyncio
 import functools
 import gc
+import logging
 
 from absl.testing import parameterized
 import numpy as np
@@ -85,6 +86,18 @@ def _cached_outcome(name):
   return _train(_cached_build(name)[0])
 
 
+class _Warnings(logging.Handler):
+  """Keeps what AutoGraph warns of: functions that it fails to read."""
+
+  def __init__(self):
+    super().__init__(logging.WARNING)
+    self.messages = []
+
+  def emit(self, record):
+    if 'AutoGraph' in record.getMessage():
+      self.messages.append(record.getMessage())
+
+
 def _resident_megabytes():
   """Returns the memory of TFF's workers and of this process."""
   gc.collect()
@@ -97,6 +110,16 @@ def _resident_megabytes():
 
 
 class AlgorithmsTest(tf.test.TestCase, parameterized.TestCase):
+
+  def setUp(self):
+    super().setUp()
+    self._warnings = _Warnings()
+    tf.get_logger().addHandler(self._warnings)
+
+  def tearDown(self):
+    tf.get_logger().removeHandler(self._warnings)
+    self.assertEmpty(self._warnings.messages)
+    super().tearDown()
 
   @parameterized.parameters(*algorithms.names())
   def test_trains_and_reports_what_it_sends(self, name):
