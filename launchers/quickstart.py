@@ -90,7 +90,7 @@ def main(argv):
         )
     )
   plot = os.path.join(_OUTPUT_DIR.value, 'curves.png')
-  curves.plot_curves(runs, plot)
+  curves.plot_curves(runs.values(), plot, labels=list(runs))
   print('\n'.join(['', *table, '', f'Curves: {plot}']))
 
 

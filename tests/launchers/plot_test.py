@@ -52,8 +52,9 @@ class PlotTest(absltest.TestCase):
     for arguments, status, message in (
         ([], 2, 'at least one folder'),
         (['/missing'], 1, '/missing holds no round'),
-        ([*self.runs, '--labels=A'], 2, 'each of the 2 runs, got 1'),
-        ([*self.runs, '--labels=A,A'], 2, 'runs apart, got A, A'),
+        ([*self.runs, '--labels=A'], 2, '--labels must be one for each'),
+        ([*self.runs, '--labels=A,A'], 2, '--labels must tell'),
+        ([self.runs[0], '--against=bits'], 1, 'has no uplink_bits_per_param'),
         ([self.runs[0], '--output=/missing/x.png'], 2, '/missing/x.png'),
         ([self.runs[0], '--against=time'], 2, '--against must be some of'),
     ):

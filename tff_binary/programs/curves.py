@@ -2,6 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draws the monitored metric of runs over rounds and over what they sent."""
 
+import itertools
+import statistics
+
+from tff_binary.programs import metrics
 from tff_binary.programs import recorded_runs
 
 # Against what the metric can be drawn: the field of a point, and its label.
@@ -10,33 +14,48 @@ AXES = {
     'uplink': ('uplink', 'uplink of all clients [MB]'),
     'total': ('total', 'uplink and downlink of all clients [MB]'),
 }
+# One point for a run instead of one for each round.
+BITS = 'bits'
+PICTURES = (*AXES, BITS)
 
 
-def plot_curves(runs, path, against=tuple(AXES)):
-  """Draws the monitored metric against rounds and against megabytes.
+def plot_curves(folders, path, labels=None, against=tuple(AXES), may_differ=()):
+  """Draws the monitored metric against rounds, megabytes and bits.
 
   The megabytes are those of all clients up to a round: what they have sent, and
-  what they have sent and received.
+  what they have sent and received. Bits are all that a client sends and
+  receives in a round for each entry of the compressed kernels, the mean over
+  the rounds, and the metric beside them is the mean of the last five rounds in
+  which it was measured. Of several seeds it is the mean, with one standard
+  deviation to both sides.
 
   Args:
-    runs: A dict from labels to the folders of runs, all of which monitor the
-      same metric, in most cases the test accuracy.
+    folders: Folders of runs, or of many runs such as a sweep's output. All
+      monitor the same metric, in most cases the test accuracy.
     path: The PNG file to write.
-    against: Some of `AXES`, each for a picture beside the others.
+    labels: A label for each configuration, the runs that differ in the seed
+      alone, in the order of its first run; by default they are named as their
+      folders.
+    against: Some of `PICTURES`, each for a picture beside the others.
+    may_differ: Names of settings that do not decide the result, such as the
+      folder.
 
   Raises:
     DamagedFileError: If a file of a folder is not whole.
     RunFolderError: If a folder holds no round with such a metric, or another
-      one than the others.
-    ValueError: If `against` names none or another axis.
+      one than the others, or lacks a column.
+    ValueError: If `against` names none or another picture, or `labels` are not
+      as they should be.
     OSError: If the file cannot be written.
   """
-  if not against or not set(against) <= set(AXES):
+  if not against or not set(against) <= set(PICTURES):
     raise ValueError(
-        f'against must be some of {", ".join(AXES)}, got'
+        f'against must be some of {", ".join(PICTURES)}, got'
         f' {", ".join(against) or "none"}'
     )
-  recorded = recorded_runs.read(runs.values())
+  configurations = recorded_runs.read_configurations(
+      folders, labels, may_differ
+  )
   # Imported here: only those who plot need matplotlib. `Figure` without pyplot
   # needs no display.
   # pylint: disable=g-import-not-at-top
@@ -49,16 +68,8 @@ def plot_curves(runs, path, against=tuple(AXES)):
   fig = figure.Figure(figsize=(width, 4), layout='constrained')
   pictures = fig.subplots(1, len(against), sharey=True, squeeze=False)[0]
   for axes, name in zip(pictures, against):
-    field, label = AXES[name]
-    for run_label, run in zip(runs, recorded):
-      axes.plot(
-          [getattr(point, field) for point in run.points],
-          [point.value for point in run.points],
-          label=run_label,
-          # A single evaluation is a curve of one point, which no line shows.
-          marker='o' if len(run.points) == 1 else None,
-      )
-    axes.set_xlabel(label)
+    draw = _draw_points if name == BITS else _draw_curves
+    draw(axes, configurations, name)
     if name == 'rounds':
       axes.xaxis.get_major_locator().set_params(integer=True)
     else:
@@ -67,6 +78,69 @@ def plot_curves(runs, path, against=tuple(AXES)):
       axes.xaxis.set_major_formatter('{x:g}')
       axes.xaxis.set_minor_formatter(ticker.NullFormatter())
     axes.grid(alpha=0.3)
-  pictures[0].set_ylabel(recorded[0].monitor.replace('_', ' '))
-  pictures[0].legend()
+  monitor = configurations[0].runs[0].record.monitor
+  pictures[0].set_ylabel(monitor.replace('_', ' '))
+  if BITS in against or len(configurations) > 8:  # It would hide something.
+    handles, names = pictures[0].get_legend_handles_labels()
+    fig.legend(handles, names, loc='outside right center')
+  else:
+    pictures[0].legend()
   fig.savefig(path, format='png', dpi=120)
+
+
+def _draw_curves(axes, configurations, name):
+  """Draws one line for each configuration."""
+  field, label = AXES[name]
+  # Matplotlib has ten colors.
+  styles = itertools.chain.from_iterable(
+      [style] * 10 for style in itertools.cycle(('-', '--', ':'))
+  )
+  for configuration, style in zip(configurations, styles):
+    points = configuration.points(field)
+    x = [x for x, _ in points]
+    means = [statistics.fmean(values) for _, values in points]
+    (line,) = axes.plot(
+        x,
+        means,
+        label=configuration.name,
+        linestyle=style,
+        # A single evaluation is a curve of one point, which no line shows.
+        marker='o' if len(points) == 1 else None,
+    )
+    if len(configuration.runs) > 1:
+      deviations = [metrics.deviation(values) for _, values in points]
+      axes.fill_between(
+          x,
+          [m - d for m, d in zip(means, deviations)],
+          [m + d for m, d in zip(means, deviations)],
+          color=line.get_color(),
+          alpha=0.15,
+          linewidth=0,
+      )
+  axes.set_xlabel(label)
+
+
+def _draw_points(axes, configurations, name):
+  """Draws one point for each configuration."""
+  del name
+  monitor = configurations[0].runs[0].record.monitor
+  markers = itertools.cycle('os^Dv*PX<>p')  # Eleven, with ten colors.
+  for configuration, marker in zip(configurations, markers):
+    values = configuration.summary(f'mean_of_last_5_{monitor}')
+    axes.errorbar(
+        [_bits(configuration)],
+        [statistics.fmean(values)],
+        [metrics.deviation(values)] if len(values) > 1 else None,
+        label=configuration.name,
+        marker=marker,
+        linestyle='',
+        capsize=2,
+    )
+  axes.set_xlabel('bits per parameter, up and down')
+
+
+def _bits(configuration):
+  return sum(
+      statistics.fmean(configuration.summary(f'{way}_bits_per_param_total'))
+      for way in ('uplink', 'downlink')
+  )

@@ -2,13 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs as their folders record them, also unfinished ones."""
 
+import collections
 import dataclasses
+import functools
 import itertools
+import json
 import pathlib
-from typing import Any
+import re
+import statistics
+from typing import Any, Optional
 
 from tff_binary.programs import metrics
 from tff_binary.programs import run_folder
+
+# Settings in which runs of a configuration differ: the seed and what follows.
+_OF_SEED = ('seed', 'initial_weights_sha256')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +53,98 @@ class RecordedRun:
   monitor: str
   points: list[Point]
   settings: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+  """A run of a configuration.
+
+  Attributes:
+    name: What it is called.
+    record: What its folder holds.
+    settings: By name, without those that may differ.
+    seed: Its seed, or None if it is not recorded.
+  """
+
+  name: str
+  record: RecordedRun
+  settings: dict[str, Any]
+  seed: Optional[int]
+
+  @functools.cached_property
+  def summary(self):
+    """Its `metrics.summarize`; a `RunFolderError` if it lacks a column."""
+    first = self.record.rows[0]
+    missing = [name for name in metrics.SUMMARIZED if name not in first]
+    if missing:
+      raise run_folder.RunFolderError(
+          f'{self.record.path} has no {" and no ".join(missing)} (in'
+          ' metrics.csv)'
+      )
+    return metrics.summarize(self.record.rows)
+
+  def environment(self):
+    """Returns the versions that it was run with, by name."""
+    environment = dict(self.record.settings.get('environment', {}))
+    environment.pop('command', None)
+    return {**environment.pop('versions', {}), **environment}
+
+
+@dataclasses.dataclass(frozen=True)
+class Configuration:
+  """Runs that differ in the seed alone.
+
+  Attributes:
+    name: What it is called.
+    number: Which of them it is, from 0: says how its line looks.
+    runs: A list of `Run`.
+  """
+
+  name: str
+  number: int
+  runs: list[Run]
+
+  def summary(self, key):
+    """Returns a list of a value of `metrics.summarize`, one for each run."""
+    return [run.summary[key] for run in self.runs]
+
+  def column(self, name):
+    """Returns a list of the values of a column, one dict by round a run."""
+    return [
+        {
+            row['round_num']: row[name]
+            for row in run.record.rows
+            if row.get(name) is not None
+        }
+        for run in self.runs
+    ]
+
+  def points(self, field):
+    """Returns the monitored metric against a field of `Point`, see `in_all`."""
+    return in_all(
+        {p.round_num: (getattr(p, field), p.value) for p in run.record.points}
+        for run in self.runs
+    )
+
+
+def in_all(runs):
+  """Returns what all of some runs have.
+
+  Args:
+    runs: For each run a dict from round to a pair of numbers, x and y.
+
+  Returns:
+    A list of pairs, one for each round that all have: the mean of x, and a list
+    of each run's y.
+  """
+  first, *others = runs
+  return [
+      (
+          statistics.fmean(run[r][0] for run in (first, *others)),
+          [run[r][1] for run in (first, *others)],
+      )
+      for r in sorted(set(first).intersection(*others))
+  ]
 
 
 def find(folders):
@@ -127,3 +227,78 @@ def _read(path):
         f'{path} holds no round with a test metric (in metrics.csv)'
     )
   return RecordedRun(path, rows, monitor, points, folder.read_settings() or {})
+
+
+def read_configurations(folders, labels=None, may_differ=()):
+  """Reads runs that can be compared, by their settings.
+
+  Args:
+    folders: Folders of runs, or of many runs such as a sweep's output.
+    labels: A label for each configuration, in the order of its first run; by
+      default they are named as their folders.
+    may_differ: Names of settings that do not decide the result, such as the
+      folder.
+
+  Returns:
+    A list of `Configuration`.
+
+  Raises:
+    DamagedFileError: If a file of a folder is not whole.
+    RunFolderError: See `read`.
+    ValueError: If there is not one label for each configuration, or two are
+      equal.
+  """
+  paths = find(folders)
+  runs = []
+  for name, record in zip(names(paths), read(paths)):
+    sections = record.settings
+    # What the flags say, the arguments behind them say in other words.
+    settings = sections.get('flags') or {
+        **sections.get('arguments', {}),
+        **sections.get('options', {}),
+    }
+    decisive = {
+        name: value
+        for name, value in settings.items()
+        if name not in (*may_differ, *_OF_SEED)
+    }
+    runs.append(Run(name, record, decisive, settings.get('seed')))
+  return _configurations(runs, labels)
+
+
+def _configurations(runs, labels):
+  """Returns a list of `Configuration` with these labels, if any."""
+  groups = collections.defaultdict(list)
+  for run in runs:
+    settings = json.dumps(run.settings, sort_keys=True)
+    # A seed that is there twice says nothing about the deviation.
+    key = settings, 0
+    while any(run.seed == other.seed for other in groups[key]):
+      key = settings, key[1] + 1
+    groups[key].append(run)
+  groups = list(groups.values())
+  common = [_common_name(group) for group in groups]
+  if labels is None:
+    labels = common
+    if len(set(labels)) < len(labels):
+      labels = [', '.join(run.name for run in group) for group in groups]
+  if len(labels) != len(groups):
+    raise ValueError(
+        'labels must be one for each configuration, the runs that differ in the'
+        f' seed alone, of which there are {len(groups)} ({", ".join(common)});'
+        f' got {len(labels)}'
+    )
+  if len(set(labels)) < len(labels):
+    raise ValueError(
+        f'labels must tell configurations apart, got {", ".join(labels)}'
+    )
+  return [
+      Configuration(label, number, group)
+      for number, (label, group) in enumerate(zip(labels, groups))
+  ]
+
+
+def _common_name(runs):
+  """Returns a name for runs that are named as a sweep names its folders."""
+  common = (re.sub(r'_seed[^_/]*$', '', run.name) for run in runs)
+  return ', '.join(dict.fromkeys(common))

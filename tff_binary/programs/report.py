@@ -15,18 +15,15 @@ import pathlib
 import re
 import statistics
 import string
-from typing import Any, Optional
+from typing import Optional
 
 from tff_binary.programs import curves
 from tff_binary.programs import metrics
 from tff_binary.programs import recorded_runs
-from tff_binary.programs import run_folder
 from tff_binary.programs import svg_charts
 
 _PAGE = pathlib.Path(__file__).with_name('report.html')
 
-# Settings in which runs of a configuration differ: the seed and what follows.
-_OF_SEED = ('seed', 'initial_weights_sha256')
 # Columns of metrics.csv that are not drawn over the rounds.
 _NOT_DRAWN = r'round_num|best_.*|.*link_bytes|.*_seconds|num_.*'
 _ABSENT = '–'
@@ -52,152 +49,24 @@ def write_report(folders, path, labels=None, may_differ=()):
       equal.
     OSError: If the file cannot be written.
   """
-  runs = _read(folders, may_differ)
-  configurations = _configurations(runs, labels)
+  found = recorded_runs.read_configurations(folders, labels, may_differ)
+  monitor = found[0].runs[0].record.monitor
   title = html.escape(
-      f'{_words(runs[0].record.monitor).capitalize()} of'
-      f' {_count(configurations, "configuration")}'
+      f'{_words(monitor).capitalize()} of {_count(found, "configuration")}'
   )
   sections = (
       f'<h1>{title}</h1>',
-      _curves(configurations),
-      _results(configurations),
-      _bits(configurations),
-      _other_curves(configurations),
-      _settings(configurations),
-      _runs(configurations),
+      _curves(found),
+      _results(found),
+      _bits(found),
+      _other_curves(found),
+      _settings(found),
+      _runs(found),
   )
   page = string.Template(_PAGE.read_text(encoding='utf-8'))
   pathlib.Path(path).write_text(
       page.substitute(title=title, body='\n'.join(sections)), encoding='utf-8'
   )
-
-
-@dataclasses.dataclass(frozen=True)
-class _Run:
-  """A run.
-
-  Attributes:
-    name: What it is called on the page.
-    record: What its folder holds, a `RecordedRun`.
-    summary: Its `metrics.summarize`.
-    settings: By name, without those that may differ.
-    seed: Its seed, or None if it is not recorded.
-  """
-
-  name: str
-  record: recorded_runs.RecordedRun
-  summary: dict[str, Any]
-  settings: dict[str, Any]
-  seed: Optional[int]
-
-  def environment(self):
-    """Returns the versions that it was run with, by name."""
-    environment = dict(self.record.settings.get('environment', {}))
-    environment.pop('command', None)
-    return {**environment.pop('versions', {}), **environment}
-
-
-def _read(folders, may_differ):
-  """Returns a `_Run` for each run in the folders."""
-  paths = recorded_runs.find(folders)
-  runs = []
-  for name, record in zip(
-      recorded_runs.names(paths), recorded_runs.read(paths)
-  ):
-    missing = [c for c in metrics.SUMMARIZED if c not in record.rows[0]]
-    if missing:
-      raise run_folder.RunFolderError(
-          f'{record.path} has no {" and no ".join(missing)} (in metrics.csv)'
-      )
-    sections = record.settings
-    # What the flags say, the arguments behind them say in other words.
-    settings = sections.get('flags') or {
-        **sections.get('arguments', {}),
-        **sections.get('options', {}),
-    }
-    runs.append(
-        _Run(
-            name,
-            record,
-            metrics.summarize(record.rows),
-            {
-                name: value
-                for name, value in settings.items()
-                if name not in (*may_differ, *_OF_SEED)
-            },
-            settings.get('seed'),
-        )
-    )
-  return runs
-
-
-@dataclasses.dataclass(frozen=True)
-class _Configuration:
-  """Runs that differ in the seed alone.
-
-  Attributes:
-    name: What it is called on the page.
-    number: Which of them it is, from 0: says how its line looks.
-    runs: A list of `_Run`.
-  """
-
-  name: str
-  number: int
-  runs: list[_Run]
-
-  def summary(self, key):
-    """Returns a list of a value of `metrics.summarize`, one for each run."""
-    return [run.summary[key] for run in self.runs]
-
-  def column(self, name):
-    """Returns a list of the values of a column, one dict by round a run."""
-    return [
-        {
-            row['round_num']: row[name]
-            for row in run.record.rows
-            if row.get(name) is not None
-        }
-        for run in self.runs
-    ]
-
-
-def _configurations(runs, labels):
-  """Returns a list of `_Configuration` with these labels, if any."""
-  groups = collections.defaultdict(list)
-  for run in runs:
-    settings = json.dumps(run.settings, sort_keys=True)
-    # A seed that is there twice says nothing about the deviation.
-    key = settings, 0
-    while any(run.seed == other.seed for other in groups[key]):
-      key = settings, key[1] + 1
-    groups[key].append(run)
-  groups = list(groups.values())
-  names = [_common_name(group) for group in groups]
-  if labels is None:
-    labels = names
-    if len(set(labels)) < len(labels):
-      labels = [', '.join(run.name for run in group) for group in groups]
-  if len(labels) != len(groups):
-    raise ValueError(
-        'labels must be one for each configuration, the runs that differ in the'
-        f' seed alone, of which there are {len(groups)} ({", ".join(names)});'
-        f' got {len(labels)}'
-    )
-  if len(set(labels)) < len(labels):
-    raise ValueError(
-        f'labels must tell configurations apart, got {", ".join(labels)}'
-    )
-  return [
-      _Configuration(label, number, group)
-      for number, (label, group) in enumerate(zip(labels, groups))
-  ]
-
-
-def _common_name(runs):
-  """Returns a name for runs that are named as a sweep names its folders."""
-  names = (re.sub(r'_seed[^_/]*$', '', run.name) for run in runs)
-  return ', '.join(dict.fromkeys(names))
 
 
 def _words(name):
@@ -218,10 +87,7 @@ def _curves(configurations):
   for name, (field, label) in curves.AXES.items():
     series = []
     for configuration in configurations:
-      points = [
-          {p.round_num: (getattr(p, field), p.value) for p in run.record.points}
-          for run in configuration.runs
-      ]
+      points = configuration.points(field)
       series.append(_series(configuration, points, monitor))
     charts.append(_figure(name, monitor, series, label, name != 'rounds'))
   note = 'Megabytes are those of all clients up to a round.'
@@ -236,22 +102,23 @@ def _series(configuration, points, name):
   """Returns the mean of several runs as a line.
 
   Args:
-    configuration: The `_Configuration`.
-    points: A list of dicts from round to a pair of numbers, one for each run.
+    configuration: The `Configuration`.
+    points: What `recorded_runs.in_all` returns.
     name: The name of the metric.
 
   Returns:
-    A `svg_charts.Series` of the rounds that are there in all runs.
+    A `svg_charts.Series`.
   """
   scale = 100 if metrics.is_share(name) else 1
-  rounds = sorted(set(points[0]).intersection(*points[1:]))
-  values = [[scale * run[r][1] for run in points] for r in rounds]
+  values = [[scale * y for y in all_y] for _, all_y in points]
   return svg_charts.Series(
       configuration.name,
       configuration.number,
-      [statistics.fmean(run[r][0] for run in points) for r in rounds],
+      [x for x, _ in points],
       [statistics.fmean(v) for v in values],
-      [metrics.deviation(v) for v in values] if len(points) > 1 else None,
+      [metrics.deviation(v) for v in values]
+      if len(configuration.runs) > 1
+      else None,
   )
 
 
@@ -273,7 +140,13 @@ def _other_curves(configurations):
     if len({v for v in values if math.isfinite(v)}) < 2:
       continue  # Nothing to be seen.
     series = [
-        _series(c, [{r: (r, v) for r, v in run.items()} for run in runs], name)
+        _series(
+            c,
+            recorded_runs.in_all(
+                {r: (r, v) for r, v in run.items()} for run in runs
+            ),
+            name,
+        )
         for c, runs in found
     ]
     is_shared = len(found) == len(configurations)
@@ -419,11 +292,11 @@ def _results(configurations):
   monitor = configurations[0].runs[0].record.monitor
   rows = []
   for configuration in configurations:
+    rounds = configuration.summary('rounds')
     seconds = [
         statistics.median(row['round_seconds'] for row in run.record.rows)
         for run in configuration.runs
     ]
-    rounds = configuration.summary('rounds')
     span = dict.fromkeys((min(rounds), max(rounds)))
     rows.append([
         _name(configuration),

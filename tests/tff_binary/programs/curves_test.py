@@ -2,11 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of the plot of runs."""
 
+import json
 import pathlib
 import struct
 import tempfile
+from unittest import mock
 
 from absl.testing import absltest
+from matplotlib import figure
+import numpy as np
 
 from tests.tff_binary.programs import fake_runs
 from tff_binary.programs import curves
@@ -22,30 +26,83 @@ class CurvesTest(absltest.TestCase):
     self.path = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
     self.png = self.path / 'curves.png'
 
-  def _run(self, name, accuracies):
+  def _run(self, name, accuracies, **settings):
     path = self.path / name
     fake_runs.write(path, accuracies)
+    if settings:
+      (path / 'config.json').write_text(json.dumps({'flags': settings}))
     return str(path)
 
+  def _axes(self, *arguments, **kwargs):
+    """Returns the pictures that would be written."""
+    with mock.patch.object(figure.Figure, 'savefig', autospec=True) as save:
+      curves.plot_curves(*arguments, path=self.png, **kwargs)
+    return save.call_args[0][0].axes
+
   def test_draws_runs_of_different_lengths(self):
-    runs = {'A': self._run('a', [0.5, 0.6]), 'B': self._run('b', [0.7])}
-    curves.plot_curves(runs, self.png)
+    runs = [self._run('a', [0.5, 0.6]), self._run('b', [0.7])]
+    curves.plot_curves(runs, self.png, ['A', 'B'])
     self.assertStartsWith(self.png.read_bytes(), _PNG)
 
   def test_draws_what_is_asked_for(self):
-    runs = {'A': self._run('a', [0.5, 0.6])}
+    runs = [self._run('a', [0.5, 0.6])]
     widths = []
     for against in (['total'], ['rounds', 'uplink'], list(curves.AXES)):
-      curves.plot_curves(runs, self.png, against)
+      curves.plot_curves(runs, self.png, against=against)
       widths.append(struct.unpack('>I', self.png.read_bytes()[16:20])[0])
     self.assertEqual(widths, sorted(set(widths)))
     for against in ([], ['time']):
       with self.assertRaisesRegex(ValueError, 'against must be some of rounds'):
-        curves.plot_curves(runs, self.png, against)
+        curves.plot_curves(runs, self.png, against=against)
+
+  def test_seeds_are_one_curve_with_a_band(self):
+    runs = [
+        self._run('a_seed1', [0.5, 0.6, 0.8], seed=1, rho=6),
+        self._run('a_seed2', [0.5, 0.7], seed=2, rho=6),
+        self._run('b_seed1', [0.4, 0.3], seed=1, rho=0),
+    ]
+    (axes,) = self._axes(runs, against=['total'])
+    a, b = axes.lines
+    self.assertEqual([a.get_label(), b.get_label()], ['a', 'b'])
+    # Half a megabyte up and one down in every round.
+    np.testing.assert_allclose(a.get_xydata(), [[1.5, 0.5], [3.0, 0.65]])
+    np.testing.assert_allclose(b.get_xydata(), [[1.5, 0.4], [3.0, 0.3]])
+    (band,) = axes.collections
+    vertices = band.get_paths()[0].vertices
+    at_the_end = vertices[vertices[:, 0] == 3.0, 1]
+    deviation = 0.1 / 2**0.5
+    np.testing.assert_allclose(at_the_end.min(), 0.65 - deviation)
+    np.testing.assert_allclose(at_the_end.max(), 0.65 + deviation)
+
+  def test_draws_the_last_rounds_against_the_bits_of_both_ways(self):
+    runs = [
+        self._run('a_seed1', [0.1, *5 * [0.6]], seed=1),
+        self._run('a_seed2', [0.1, *5 * [0.7]], seed=2),
+    ]
+    (axes,) = self._axes(runs, against=['bits'])
+    (container,) = axes.containers
+    point, _, (bar,) = container
+    bits = fake_runs.UPLINK_BITS_TOTAL + fake_runs.DOWNLINK_BITS_TOTAL
+    np.testing.assert_allclose(point.get_xydata(), [[bits, 0.65]])
+    deviation = 0.1 / 2**0.5
+    np.testing.assert_allclose(
+        bar.get_segments(),
+        [[[bits, 0.65 - deviation], [bits, 0.65 + deviation]]],
+    )
+
+  def test_configurations_look_different(self):
+    runs = [self._run(f'r{i:02}', [0.5, 0.6]) for i in range(25)]
+    of_rounds, of_bits = self._axes(runs, against=['rounds', 'bits'])
+    for lines in (of_rounds.lines, [point for point, *_ in of_bits.containers]):
+      looks = {
+          (line.get_color(), line.get_linestyle(), line.get_marker())
+          for line in lines
+      }
+      self.assertLen(looks, len(runs))
 
   def test_writes_nothing_of_a_folder_without_accuracies(self):
     with self.assertRaisesRegex(run_folder.RunFolderError, 'no round'):
-      curves.plot_curves({'A': self._run('b', [None])}, self.png)
+      curves.plot_curves([self._run('b', [None])], self.png)
     self.assertFalse(self.png.exists())
 
 
