@@ -22,6 +22,11 @@ _LABELS = flags.DEFINE_list(
     'A label for each configuration, in the order of the runs; the names of'
     ' their folders if unset.',
 )
+_TARGET = flags.DEFINE_float(
+    'target',
+    None,
+    'Shows the megabytes until the metric is as good as this too, such as 0.88.',
+)
 
 
 def main(argv):
@@ -32,7 +37,11 @@ def main(argv):
     raise cli.UsageError('name at least one folder of a run, or of many runs')
   with cli.errors_named_by_flags():
     report.write_report(
-        argv[1:], _OUTPUT.value, _LABELS.value, train.MAY_CHANGE
+        argv[1:],
+        _OUTPUT.value,
+        _LABELS.value,
+        train.MAY_CHANGE,
+        _TARGET.value,
     )
   print(_OUTPUT.value)
 

@@ -65,6 +65,7 @@ class ReportTest(absltest.TestCase):
         (['/missing'], 1, '/missing holds no round'),
         ([str(self.path)], 1, f'{self.path} holds no round'),
         ([str(self.sweep), '--labels=A'], 2, '--labels must be one for each'),
+        ([str(self.sweep), '--target=88'], 2, '--target must be a number in'),
         ([str(self.sweep), '--rounds=1'], 2, 'Unknown command line flag'),
         ([str(self.sweep), '--output=/missing/x'], 2, '/missing/x'),
     ):

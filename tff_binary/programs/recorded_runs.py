@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import itertools
 import json
+import math
 import pathlib
 import re
 import statistics
@@ -82,6 +83,22 @@ class Run:
           ' metrics.csv)'
       )
     return metrics.summarize(self.record.rows)
+
+  def megabytes_to(self, target):
+    """Returns what was sent and received until the metric was as good as this.
+
+    Args:
+      target: A value of the monitored metric.
+
+    Returns:
+      The megabytes of all clients, up and down; None if it never was.
+    """
+    points = [p for p in self.record.points if not math.isnan(p.value)]
+    best = self.record.rows[-1][f'best_{self.record.monitor}']
+    # Whether it is the highest or the lowest is known to the run alone.
+    sign = 1 if points and best >= max(p.value for p in points) else -1
+    reached = (p.total for p in points if sign * (p.value - target) >= 0)
+    return next(reached, None)
 
   def environment(self):
     """Returns the versions that it was run with, by name."""

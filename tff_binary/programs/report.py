@@ -29,7 +29,7 @@ _NOT_DRAWN = r'round_num|best_.*|.*link_bytes|.*_seconds|num_.*'
 _ABSENT = '–'
 
 
-def write_report(folders, path, labels=None, may_differ=()):
+def write_report(folders, path, labels=None, may_differ=(), target=None):
   """Writes a page with curves, tables and settings of runs.
 
   Args:
@@ -40,24 +40,28 @@ def write_report(folders, path, labels=None, may_differ=()):
       default they are named as their folders.
     may_differ: Names of settings that do not decide the result, such as the
       folder. They are not shown.
+    target: A value of the monitored metric: the megabytes that are sent and
+      received until it is reached are shown too.
 
   Raises:
     DamagedFileError: If a file of a folder is not whole.
     RunFolderError: If a folder holds no round in which a metric was monitored,
       lacks another column, or monitors another metric than the others.
     ValueError: If there is not one label for each configuration, or two are
-      equal.
+      equal, or if the metric cannot have the value `target`.
     OSError: If the file cannot be written.
   """
   found = recorded_runs.read_configurations(folders, labels, may_differ)
   monitor = found[0].runs[0].record.monitor
+  if target is not None:
+    _check_target(target, monitor)
   title = html.escape(
       f'{_words(monitor).capitalize()} of {_count(found, "configuration")}'
   )
   sections = (
       f'<h1>{title}</h1>',
       _curves(found),
-      _results(found),
+      _results(found, target),
       _bits(found),
       _other_curves(found),
       _settings(found),
@@ -67,6 +71,15 @@ def write_report(folders, path, labels=None, may_differ=()):
   pathlib.Path(path).write_text(
       page.substitute(title=title, body='\n'.join(sections)), encoding='utf-8'
   )
+
+
+def _check_target(target, monitor):
+  if metrics.is_share(monitor) and not 0.0 <= target <= 1.0:
+    raise ValueError(
+        f'target must be a number in [0, 1] for {monitor}, got {target}'
+    )
+  if not math.isfinite(target):
+    raise ValueError(f'target must be a finite number, got {target}')
 
 
 def _words(name):
@@ -287,8 +300,8 @@ def _scores(metric, summaries):
   ]
 
 
-def _results(configurations):
-  """Returns the section of the results."""
+def _results(configurations, target):
+  """Returns the section of the results; `target` may be None."""
   monitor = configurations[0].runs[0].record.monitor
   rows = []
   for configuration in configurations:
@@ -308,6 +321,8 @@ def _results(configurations):
         _Cell('–'.join(map(str, span)), min(rounds)),
         _Cell(str(len(rounds)), len(rounds)),
     ])
+    if target is not None:
+      rows[-1].append(_megabytes_to(target, configuration))
   unit = ' in percent' if metrics.is_share(monitor) else ''
   caption = (
       f'{_words(monitor).capitalize()}{unit}, in parentheses its standard'
@@ -315,11 +330,25 @@ def _results(configurations):
       ' and bytes as in the next table; seconds of training, the median of the'
       ' rounds.'
   )
-  columns = (
+  columns = [
       'configuration', 'mean of last 5', 'best', 'last', 'bits up',
       'bits down', 'bytes', 's/round', 'rounds', 'seeds',
-  )
+  ]
+  if target is not None:
+    columns.append(f'MB to {metrics.format_values(monitor, [target])}')
+    caption += (
+        ' Megabytes are what all clients have sent and received when the metric'
+        ' was this good first.'
+    )
   return _section('Results', _table(caption, columns, rows))
+
+
+def _megabytes_to(target, configuration):
+  """Returns the cell of the bytes to a target, if all runs have reached it."""
+  megabytes = [run.megabytes_to(target) for run in configuration.runs]
+  if None in megabytes:
+    return _Cell(_ABSENT, math.nan)
+  return _number(megabytes, ',.1f')
 
 
 def _bytes(configuration):

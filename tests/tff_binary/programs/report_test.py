@@ -361,6 +361,36 @@ class ReportTest(parameterized.TestCase):
     self.assertNotIn('<b>', self.output.read_text())
     self.assertEqual(page.column('Test <b>', 'best'), ['0.5000'])
 
+  def test_shows_the_megabytes_to_a_target(self):
+    sweep = self._write_sweep()
+    # Every round takes 5,200 bytes, or 2,100; in one run it is not reached.
+    nan = math.nan
+    for target, expected in ((0.5, [0.0104, 0.0042]), (0.7, [nan, nan])):
+      page = self._report(sweep, target=target)
+      header, *rows = page.table('Test accuracy')
+      self.assertEqual(header[-1][0], f'MB to {100 * target:.2f}')
+      np.testing.assert_allclose([float(row[-1][1]) for row in rows], expected)
+    for target, message in (
+        (88.0, r'target must be a number in \[0, 1\] for test_accuracy, got 88'),
+        (math.nan, r'target must be a number in \[0, 1\] .* got nan'),
+    ):
+      with self.assertRaisesRegex(ValueError, message):
+        self._report(sweep, target=target)
+
+  def test_a_target_of_a_loss_is_reached_from_above(self):
+    folder = self.path / 'loss'
+    folder.mkdir()
+    history = metrics.History(monitor='test_loss', mode='min')
+    row = dict.fromkeys(metrics.SUMMARIZED, 1.0)
+    row.update(uplink_bytes=1_000_000, downlink_bytes=1_000_000)
+    for i, loss in enumerate((5.0, math.nan, 2.0, 3.0), start=1):
+      history.append({'round_num': i, 'test_loss': loss, **row})
+    history.write(folder)
+    page = self._report(folder, target=4.0)
+    self.assertEqual(page.column('Test loss', 'MB to 4.0000'), ['6.0'])
+    with self.assertRaisesRegex(ValueError, 'target must be a finite number'):
+      self._report(folder, target=math.inf)
+
   def test_takes_labels_of_configurations(self):
     sweep = self._write_sweep()
     page = self._report(sweep, labels=['FedAvg', 'FedBAT'])
