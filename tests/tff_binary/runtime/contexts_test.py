@@ -218,6 +218,17 @@ class LocalTest(parameterized.TestCase):
         self._log.read_text(), r'^earlier\n(.|\n)*the value is too large'
     )
 
+  def test_what_tff_cannot_compile_is_run_as_it_is(self):
+    @tff.tensorflow.computation(np.int64)
+    def add_two(x):
+      return x + 2
+
+    with mock.patch.object(
+        tff.framework, 'to_call_dominant', side_effect=ValueError
+    ) as compiler, runtime.execution_context(_LOCAL):
+      self.assertEqual(add_two(3), 5)
+    compiler.assert_called_once()
+
   @parameterized.parameters(signal.SIGKILL, signal.SIGSTOP)
   def test_worker_that_dies_or_hangs_is_replaced(self, number):
     settings = runtime.Runtime('local', worker_deadline=1.0)
