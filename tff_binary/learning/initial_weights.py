@@ -10,9 +10,7 @@ import tensorflow_federated as tff
 
 def build_initial_weights(
     model_fn: Callable[[], tff.learning.models.VariableModel],
-    model: tff.learning.models.VariableModel,
-    graph: tf.Graph,
-) -> tff.Computation:
+) -> tuple[tff.Computation, tff.learning.models.VariableModel, tf.Graph]:
   """Builds the computation of the initial `ModelWeights`.
 
   As in TFF, a model's initializers draw them whenever the computation is run.
@@ -21,34 +19,42 @@ def build_initial_weights(
 
   Args:
     model_fn: A no-arg function that returns the model.
-    model: What it has returned in `graph`.
-    graph: A `tf.Graph` that holds nothing else.
 
   Returns:
-    A no-arg `tff.Computation`.
+    A no-arg `tff.Computation`, and the model and the graph that it was made of:
+    a large model takes seconds.
 
   Raises:
-    ValueError: If `model_fn` returns a model that it has returned before.
+    TypeError: If `model_fn` does not return a `VariableModel`.
+    ValueError: If it returns a model that it has returned before.
   """
-  if _has_assignments(model, graph):
-    loaded = tf.nest.map_structure(
-        lambda v: v.numpy(),
-        tff.learning.models.ModelWeights.from_model(model_fn()),
-    )
-
-    @tff.tensorflow.computation
-    def loaded_weights():
-      return tf.nest.map_structure(tf.constant, loaded)
-
-    return loaded_weights
+  made = []
 
   @tff.tensorflow.computation
   def initial_weights():
-    new_model = model_fn()
-    check_is_new(new_model)
-    return tff.learning.models.ModelWeights.from_model(new_model)
+    model = model_fn()
+    if not isinstance(model, tff.learning.models.VariableModel):
+      raise TypeError(
+          'model_fn must return a tff.learning.models.VariableModel, got'
+          f' {model!r}. See tff_binary.learning.keras_model_fn.'
+      )
+    check_is_new(model)
+    made.append((model, tf.compat.v1.get_default_graph()))
+    return tff.learning.models.ModelWeights.from_model(model)
 
-  return initial_weights
+  ((model, graph),) = made
+  if not _has_assignments(model, graph):
+    return initial_weights, model, graph
+  loaded = tf.nest.map_structure(
+      lambda v: v.numpy(),
+      tff.learning.models.ModelWeights.from_model(model_fn()),
+  )
+
+  @tff.tensorflow.computation
+  def loaded_weights():
+    return tf.nest.map_structure(tf.constant, loaded)
+
+  return loaded_weights, model, graph
 
 
 def check_is_new(model: tff.learning.models.VariableModel):

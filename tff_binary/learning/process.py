@@ -136,14 +136,8 @@ def build_learning_process(
     )
   if downlink_coding == 'changes':  # Python values.
     method = method.with_downlink_changes(distributors.KernelChanges(quantizer))
-  with tf.Graph().as_default() as graph:
-    model = model_fn()
-    if not isinstance(model, tff.learning.models.VariableModel):
-      raise TypeError(
-          'model_fn must return a tff.learning.models.VariableModel, got'
-          f' {model!r}. See tff_binary.learning.keras_model_fn.'
-      )
-    initial_weights.check_is_new(model)
+  initial, model, graph = initial_weights.build_initial_weights(model_fn)
+  with graph.as_default():
     tensors = model_tensors(model, method, is_compressed)
     if (
         method.build_weight_layer
@@ -166,7 +160,7 @@ def build_learning_process(
         graph,
         tensors,
         method,
-        initial_weights.build_initial_weights(model_fn, model, graph),
+        initial,
         element_spec=element_spec,
         local_training=local_training,
         server_optimizer=server_optimizer,
@@ -219,7 +213,6 @@ def build_learning_process(
       if has_state
       else tff.learning.templates.compose_learning_process
   )
-  initial = initial_weights.build_initial_weights(model_fn, model, graph)
   if method.initial_kernel is not None:
     initial = _with_initial_kernels(initial, method, tensors)
   process = compose(

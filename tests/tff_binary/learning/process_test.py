@@ -334,14 +334,18 @@ class RoundTest(tf.test.TestCase):
 
 class StartUpTest(tf.test.TestCase):
 
-  def test_builds_the_model_as_often_as_tff_does(self):
+  def test_builds_the_model_less_often_than_tff_does(self):
     build_model = mock.Mock(wraps=tiny.dense_model)
     spec = tiny.element_spec()
-    learning.build_learning_process(
-        learning.keras_model_fn(build_model, spec), element_spec=spec
+    model_fn = learning.keras_model_fn(build_model, spec)
+    tff.learning.algorithms.build_weighted_fed_avg(
+        model_fn, tff.learning.optimizers.build_sgdm(0.1)
     )
-    # For its types, for its initial weights, and to train it.
     self.assertEqual(build_model.call_count, 3)
+    build_model.reset_mock()
+    learning.build_learning_process(model_fn, element_spec=spec)
+    # For its types and initial weights, and to train it.
+    self.assertEqual(build_model.call_count, 2)
 
 
 class ErrorsTest(tf.test.TestCase):
