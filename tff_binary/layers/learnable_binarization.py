@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """FedBAT's learnable binarization of one kernel's update."""
 
-import collections
 import dataclasses
 from typing import Optional
 
@@ -71,7 +70,7 @@ class Binarization:
     )
 
   def is_clamped(self, base, exponent):
-    """Returns whether the clamp holds alpha, as a float32 scalar."""
+    """Returns where the clamp holds alpha, 1 or 0 of the operands' shape."""
     step_size = binarize.learned_step_size(base, exponent, self.rho)
     minimum, maximum = self.bounds
     return tf.cast(
@@ -154,7 +153,6 @@ class LearnableBinarization(weight_layer.WeightLayer):
         for name, dtypes in {
             'initial_step_size': (number,),
             'in_phase': (number, number, number, tf.int32),
-            'is_clamped': (number, number),
         }.items()
     }
     self.update_variable = self.add_weight(
@@ -180,7 +178,7 @@ class LearnableBinarization(weight_layer.WeightLayer):
 
   @property
   def group(self):
-    return type(self), self._warmup_ratio
+    return type(self), self._warmup_ratio, self._operator
 
   def advance(self, step, num_steps):
     self.advance_group([self], step, num_steps)
@@ -268,11 +266,20 @@ class LearnableBinarization(weight_layer.WeightLayer):
     del kernel
     return self.update_variable.read_value()
 
-  @tf.autograph.experimental.do_not_convert
   def measurements(self):
-    operator = self._operator
+    return {
+        name: total for name, (total, _) in self.measure_group([self]).items()
+    }
+
+  @classmethod
+  @tf.autograph.experimental.do_not_convert
+  def measure_group(cls, layers):
+    # pylint: disable=protected-access
+    operator = layers[0]._operator
     if not operator.learned or operator.bounds is None:
-      return collections.OrderedDict()
-    _, *operands = self._operands()
-    is_clamped = self._functions['is_clamped'](*operands)
-    return collections.OrderedDict(clamped_step_sizes=is_clamped)
+      return {}
+    is_clamped = operator.is_clamped(
+        tf.stack([layer._step_base for layer in layers]),
+        tf.stack([layer.step_exponent for layer in layers]),
+    )
+    return {'clamped_step_sizes': (tf.reduce_sum(is_clamped), len(layers))}

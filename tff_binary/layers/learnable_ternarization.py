@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """FedBAT's layer with three values in place of two. Ours."""
 
-import collections
 import dataclasses
 from typing import Optional
 
@@ -97,7 +96,13 @@ class LearnableTernarization(learnable_binarization.LearnableBinarization):
         entropy_weight=entropy_weight,
     )
 
-  def measurements(self):
-    update, *_ = self._operands()
-    ratio = tf.math.divide_no_nan(update, self.step_size())
-    return collections.OrderedDict(update_entropy=entropy(ratio))
+  @classmethod
+  @tf.autograph.experimental.do_not_convert
+  def measure_group(cls, layers):
+    # pylint: disable=protected-access
+    entropies = []
+    for layer in layers:
+      update, *_ = layer._operands()
+      ratio = tf.math.divide_no_nan(update, layer.step_size())
+      entropies.append(entropy(ratio))
+    return {'update_entropy': (tf.add_n(entropies), len(entropies))}

@@ -29,15 +29,15 @@ class WeightLayer(tf.keras.layers.Layer, abc.ABC):
 
   The user's model never sees the layer; it only has its kernel assigned.
 
-  The loop does 2 for all layers at once, by `advance_all` and `call_all`. Of
-  layers with one `group` the first one's class does so, which may make one
-  graph of what all have in common.
+  The loop does 2 for all layers at once, by `advance_all` and `call_all`, and
+  asks for all `measurements` by `measure_all`. Of layers with one `group` the
+  first one's class does so, which may make one graph of what all have in common.
 
   Attributes:
     needs_num_steps: Whether `advance` uses the number of steps, which may have
       to be counted in a pass over the client's data.
-    group: A hashable value, of which layers that are advanced and called
-      together have the same; by default the class.
+    group: A hashable value, of which layers that are advanced, called and
+      measured together have the same; by default the class.
   """
 
   needs_num_steps = False
@@ -74,6 +74,23 @@ class WeightLayer(tf.keras.layers.Layer, abc.ABC):
         layer(kernel, seed)
         for layer, kernel, seed in zip(layers, kernels, all_seeds)
     ]
+
+  @classmethod
+  def measure_group(cls, layers):
+    """Returns the `measurements` of all layers of a group.
+
+    Args:
+      layers: A list of layers.
+
+    Returns:
+      A dict from name to the sum of the values, a float32 scalar, and their
+      number, a Python int.
+    """
+    values = {}
+    for layer in layers:
+      for name, value in layer.measurements().items():
+        values.setdefault(name, []).append(value)
+    return {name: (tf.add_n(v), len(v)) for name, v in values.items()}
 
   def initial_state(self, seed):
     """Returns what a client keeps for this kernel before its first round.
@@ -214,6 +231,27 @@ def call_all(layers, kernels, all_seeds):
     for i, value in zip(indices, values):
       effective[i] = value
   return effective
+
+
+@autograph.as_written
+def measure_all(layers):
+  """Returns what all layers measure.
+
+  Args:
+    layers: A list of `WeightLayer`s.
+
+  Returns:
+    A dict from name to a list of sums and to their common number of values, see
+    `WeightLayer.measure_group`.
+  """
+  measured = {}
+  for indices in _groups(layers):
+    group = [layers[i] for i in indices]
+    of_group = autograph.of_user(group[0].measure_group)(group)
+    for name, (total, count) in of_group.items():
+      totals, counted = measured.get(name, ([], 0))
+      measured[name] = [*totals, total], counted + count
+  return measured
 
 
 @autograph.as_written

@@ -30,6 +30,8 @@ from tff_binary.ops import seeds
 
 
 TRAINING_LOSS, RECEIVED_LOSS = 'training_loss', 'received_loss'
+# Metrics of clients that are added up; of others there are means.
+_SUMS = ('non_finite_clients', 'received_bytes')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -341,16 +343,13 @@ def build_client_update(
     ]
     # A binarized update is finite even where what it stands for is not. The
     # change of a variable that is not finite is not finite either.
-    is_finite = tf.reduce_all(
-        [
-            tf.reduce_all(tf.math.is_finite(x))
-            for x in tf.nest.flatten([
-                [layer.trainable_variables for layer in layers],
-                trainable,
-                non_trainable,
-                report,
-            ])
-        ]
+    is_finite = _are_finite(
+        tf.nest.flatten([
+            [layer.trainable_variables for layer in layers],
+            trainable,
+            non_trainable,
+            report,
+        ])
     )
     has_trained = tf.logical_and(is_finite, num_examples > 0)
     keep = lambda x: tf.where(has_trained, x, tf.zeros_like(x))
@@ -399,15 +398,25 @@ def build_client_update(
   return client_update
 
 
+def _are_finite(tensors):
+  """Returns whether all entries of all tensors are finite."""
+  tensors = [tf.convert_to_tensor(x) for x in tensors]
+  scalars = {}  # Of which a model may have hundreds: checked together.
+  for x in tensors:
+    if x.shape.rank == 0:
+      scalars.setdefault(x.dtype, []).append(x)
+  checked = [x for x in tensors if x.shape.rank != 0]
+  checked += [tf.stack(of_one_dtype) for of_one_dtype in scalars.values()]
+  return tf.reduce_all(
+      [tf.reduce_all(tf.math.is_finite(x)) for x in checked]
+  )
+
+
 def _layer_measurements(layers):
   """Returns the sum over the layers and their count for each measurement."""
-  collected = collections.OrderedDict()
-  for layer in layers:
-    for name, value in autograph.of_user(layer.measurements)().items():
-      collected.setdefault(name, []).append(value)
   return collections.OrderedDict(
-      (name, [tf.add_n(values), tf.constant(float(len(values)))])
-      for name, values in collected.items()
+      (name, [tf.add_n(sums), tf.constant(float(count))])
+      for name, (sums, count) in weight_layer.measure_all(layers).items()
   )
 
 
@@ -565,18 +574,17 @@ def build_client_work(
         layer.build(spec.shape)
     return layers
 
-  with tf.Graph().as_default():
-    layers = build_layers()
-    has_state = bool(
-        initial_client_state(layers, specs, local_training, seed, 0)
-    )
-    layers = [layer for layer in layers if layer is not None]
-    for layer in layers:
-      for name in layer.measurements():
-        finalizers[name] = _mean
-    for name in _received_bytes(layers):
-      finalizers[name] = tf.identity
-  finalizers['non_finite_clients'] = tf.identity
+  has_state = False
+  # Most layers keep nothing, and a large model's take a second to build.
+  if local_training.keep_optimizer_state or any(
+      type(layer).initial_state is not weight_layer.WeightLayer.initial_state
+      for layer in build_weight_layers()
+      if layer is not None
+  ):
+    with tf.Graph().as_default():
+      has_state = bool(
+          initial_client_state(build_layers(), specs, local_training, seed, 0)
+      )
   is_stored = element_spec is not None
   data_type = tff.SequenceType(
       tff.types.tensorflow_to_type(element_spec if is_stored else batch_spec)
@@ -619,7 +627,10 @@ def build_client_work(
 
   metrics_type = client_computation.type_signature.result[1]
   for name in tff.structure.name_list(metrics_type):
-    finalizers.setdefault(name, _mean)  # What the observer adds.
+    if name in _SUMS:
+      finalizers[name] = tf.identity
+    # What the layers measure, and the observer.
+    finalizers.setdefault(name, _mean)
   aggregate_metrics = tff.learning.metrics.sum_then_finalize(finalizers)
 
   @tff.tensorflow.computation(np.int32)
