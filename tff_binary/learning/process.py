@@ -173,6 +173,7 @@ def build_learning_process(
 
   def prepared_model_fn():
     model = model_fn()
+    initial_weights.check_is_new(model)
     if method.prepare_model is not None:
       variables = model.trainable_variables
       method.prepare_model(
