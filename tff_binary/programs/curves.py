@@ -68,8 +68,10 @@ def plot_curves(folders, path, labels=None, against=tuple(AXES), may_differ=()):
   fig = figure.Figure(figsize=(width, 4), layout='constrained')
   pictures = fig.subplots(1, len(against), sharey=True, squeeze=False)[0]
   for axes, name in zip(pictures, against):
-    draw = _draw_points if name == BITS else _draw_curves
-    draw(axes, configurations, name)
+    if name == BITS:
+      _draw_points(axes, configurations)
+    else:
+      _draw_curves(axes, configurations, *AXES[name])
     if name == 'rounds':
       axes.xaxis.get_major_locator().set_params(integer=True)
     else:
@@ -88,9 +90,8 @@ def plot_curves(folders, path, labels=None, against=tuple(AXES), may_differ=()):
   fig.savefig(path, format='png', dpi=120)
 
 
-def _draw_curves(axes, configurations, name):
+def _draw_curves(axes, configurations, field, label):
   """Draws one line for each configuration."""
-  field, label = AXES[name]
   # Matplotlib has ten colors.
   styles = itertools.chain.from_iterable(
       [style] * 10 for style in itertools.cycle(('-', '--', ':'))
@@ -120,9 +121,8 @@ def _draw_curves(axes, configurations, name):
   axes.set_xlabel(label)
 
 
-def _draw_points(axes, configurations, name):
+def _draw_points(axes, configurations):
   """Draws one point for each configuration."""
-  del name
   monitor = configurations[0].runs[0].record.monitor
   markers = itertools.cycle('os^Dv*PX<>p')  # Eleven, with ten colors.
   for configuration, marker in zip(configurations, markers):
