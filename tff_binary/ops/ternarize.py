@@ -57,7 +57,9 @@ def ternary_signs(ratio, noise, dead_zone=0.0):
     magnitude = tf.abs(ratio)
     chance = (magnitude - dead_zone) / (1.0 - dead_zone)
     signs = tf.where(noise < chance, tf.sign(ratio), 0.0)
-    return signs, lambda upstream: tf.where(magnitude <= 1.0, upstream, 0.0)
+    # What the gradient refers to is kept until then: bools take little memory.
+    is_inside = magnitude <= 1.0
+    return signs, lambda upstream: tf.where(is_inside, upstream, 0.0)
 
   return draw(ratio)
 

@@ -6,6 +6,7 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
+from tests.tff_binary.ops import kept_for_gradient
 from tff_binary.ops import binarize
 from tff_binary.ops import seeds
 
@@ -142,6 +143,13 @@ class GradientTest(tf.test.TestCase, parameterized.TestCase):
     value, _, alpha_grad = _value_and_gradients(x, 0.5, zeta, upstream)
     self.assertAllClose(alpha_grad, np.sum(np.sign(value)))
     self.assertNotEqual(alpha_grad, 0.0)
+
+  def test_keeps_a_byte_an_entry(self):
+    x, alpha, zeta, _ = _inputs()
+    kept = kept_for_gradient.num_bytes(
+        binarize.binarize, [x, np.float64(alpha), zeta]
+    )
+    self.assertBetween(kept, x.size, x.size + 64)
 
   def test_slope_of_the_step_size_has_mean_zero_inside(self):
     x = np.full([40_000], 0.3)

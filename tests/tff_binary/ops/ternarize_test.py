@@ -8,6 +8,7 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
+from tests.tff_binary.ops import kept_for_gradient
 from tff_binary.ops import ternarize
 
 _NOISE = tf.constant((np.arange(10_000) + 0.5) / 10_000, tf.float32)
@@ -60,6 +61,13 @@ class TernarySignsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(x_grad, np.where(is_inside, upstream, 0.0))
     per_entry = np.where(is_inside, signs - x / alpha, np.sign(x))
     self.assertAllClose(alpha_grad, np.sum(upstream * per_entry))
+
+  def test_keeps_a_byte_an_entry_for_the_gradient(self):
+    ratio = tf.fill(_NOISE.shape, 0.3).numpy()
+    kept = kept_for_gradient.num_bytes(
+        lambda ratio: ternarize.ternary_signs(ratio, _NOISE.numpy()), [ratio]
+    )
+    self.assertBetween(kept, ratio.size, ratio.size + 64)
 
 
 class RateTest(tf.test.TestCase, parameterized.TestCase):
