@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The tff_binary Authors
 # SPDX-License-Identifier: Apache-2.0
-"""EDEN: trained updates rotated at random and rounded to a bit or a few."""
+"""EDEN: trained updates rotated at random and rounded to any number of bits."""
 
 import dataclasses
 
@@ -12,15 +12,13 @@ from tff_binary.algorithms import registry
     'eden',
     title='EDEN',
     source='Vargaftik et al., NeurIPS 2021 and ICML 2022',
-    summary='trained updates randomly rotated, then rounded to a bit or a few',
+    summary='trained updates randomly rotated, then rounded to any number of bits',
 )
 @dataclasses.dataclass(frozen=True)
 class EDEN(registry.Hyperparameters):
   """EDEN, with one bit DRIVE: b bits per compressed parameter up, 32 down.
 
-  With `update_code='entropy'` b is the entropy of the codes, any number: at
-  0.25 bits the mean of several updates has less of an error than that of learned
-  ternary ones at 0.4.
+  With `update_code='entropy'` b is the entropy of the codes, any number.
   """
 
   bits: int = registry.hyperparameter(

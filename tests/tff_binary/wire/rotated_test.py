@@ -41,14 +41,66 @@ class RotatedCodecTest(tf.test.TestCase, parameterized.TestCase):
       )
       self.assertAllClose(c, mean, atol=1e-6)
 
-  @parameterized.product(bits=(1, 2, 3, 4), length=(0, 1, 7, 8, 9, 300))
-  def test_sends_codes_scales_and_a_seed(self, bits, length):
+  @parameterized.parameters(0.01, 0.3, 1, 2.5, 4.0)
+  def test_multiples_of_normal_numbers_have_the_entropy(self, entropy):
+    limits, means = rotated.entropy_quantizer(entropy)
+    self.assertAllClose(limits, -limits[::-1])
+    steps = np.diff(limits)
+    self.assertAllClose(steps, np.full_like(steps, steps[0]))
+    # The last share is of all beyond.
+    above = [1.0, *map(_share_above, limits), 0.0]
+    density = [0.0, *map(_density, limits), 0.0]
+    shares = -np.diff(above)
+    self.assertAllClose(-np.sum(shares * np.log2(shares)), entropy, atol=1e-9)
+    self.assertAllClose(means * shares, -np.diff(density), atol=1e-9)
+    self.assertEqual(means[len(means) // 2], 0.0)
+
+  @parameterized.product(
+      codec=(
+          (1,), (2,), (3,), (4,),
+          (0.01, 'unbiased', 'entropy'), (4, 'nearest', 'entropy'),
+      ),
+      length=(0, 1, 7, 8, 9, 300),
+  )  # pyformat: disable
+  def test_sends_codes_scales_and_a_seed(self, codec, length):
     value = tf.constant(np.random.RandomState(0).randn(length), tf.float32)
-    payload = wire.RotatedCodec(bits).encode(value, _SEED)
+    codec = wire.RotatedCodec(*codec)
+    payload = codec.encode(value, _SEED)
+    _, bits = codec.codes
     self.assertEqual(payload['codes'].shape, [-(-length * bits // 8)])
     self.assertEqual(payload['scales'].shape, [bin(length).count('1')])
     self.assertAllEqual(payload['seed'], _SEED)
-    self.assertEqual(_decode(wire.RotatedCodec(bits), value).shape, [length])
+    self.assertEqual(_decode(codec, value).shape, [length])
+
+  @parameterized.parameters(
+      # Of the multiples of a step that have this entropy: solved for by
+      # numerical integration with SciPy, apart from this package.
+      (0.1, 9.931), (0.25, 3.749), (0.5, 1.613), (1, 0.535), (2.0, 0.098),
+  )  # pyformat: disable
+  def test_bits_and_error_are_those_of_the_entropy(self, entropy, expected):
+    random = np.random.RandomState(1)
+    value = tf.constant(random.standard_exponential([256, 256]), tf.float32)
+    codec = wire.EntropyCodec(
+        wire.RotatedCodec(entropy, quantizer='entropy')
+    )
+    payload = codec.encode(value, _SEED)
+    num_bits = 8 * int(tf.size(payload['codes']))
+    self.assertAllClose(num_bits / 256**2, entropy, rtol=0.05)
+    decoded = codec.decode(payload, tf.TensorSpec([256, 256], tf.float32))
+    # At 0.1 bits some 650 entries are not 0: 4 % of deviation.
+    error = np.sum((decoded - value) ** 2) / np.sum(value**2)
+    self.assertAllClose(error, expected, rtol=0.15)
+
+  def test_small_blocks_are_not_lost(self):
+    # Rounded like the others, all of them would be 0.
+    codec = wire.RotatedCodec(0.01, quantizer='entropy')
+    for length in (1, 2, 4, 8, 32):
+      value = tf.constant(np.random.RandomState(5).randn(length), tf.float32)
+      decoded = _decode(codec, value)
+      # <m, s Q(m)> = ||m||^2.
+      self.assertAllClose(
+          tf.reduce_sum(decoded * value), tf.reduce_sum(value**2), rtol=1e-5
+      )
 
   @parameterized.parameters(
       # 1 / (1 - distortion) - 1 of Max's quantizers, EDEN's error.
@@ -65,28 +117,34 @@ class RotatedCodecTest(tf.test.TestCase, parameterized.TestCase):
         np.sum((nearest - value) ** 2), np.sum((decoded - value) ** 2)
     )
 
-  def test_is_unbiased_over_the_rotations(self):
+  @parameterized.parameters(
+      ((1,), 0.571), ((0.5, 'unbiased', 'entropy'), 1.613)
+  )
+  def test_is_unbiased_over_the_rotations(self, codec, error_of_one):
     random = np.random.RandomState(4)
     value = tf.constant(random.standard_exponential([4096]), tf.float32)
-    codec = wire.RotatedCodec()
+    codec = wire.RotatedCodec(*codec)
     decode = tf.function(
         lambda i: _decode(codec, value, seeds.fold_in(_SEED, i))
     )
     num_draws = 200
     mean = np.mean([decode(tf.constant(i)) for i in range(num_draws)], axis=0)
-    # The squared error of a mean of independent draws is that of one, 0.571
-    # times the squared norm, by their number; its relative deviation is 3 %,
-    # of which 10 are allowed. A bias would not shrink with the number.
+    # The squared error of a mean of independent draws is that of one by their
+    # number; its relative deviation is 3 %, of which 10 are allowed. A bias
+    # would not shrink with the number.
     error = np.sum((mean - value) ** 2) / np.sum(value**2)
-    self.assertAllClose(error * num_draws, 0.571, rtol=0.3)
+    self.assertAllClose(error * num_draws, error_of_one, rtol=0.3)
 
   def test_one_entry_and_zeros_are_exact(self):
     for value in ([0.3], [-7.0], [0.0] * 9):
       value = tf.constant(value)
-      for bits in (1, 4):
-        self.assertAllClose(
-            _decode(wire.RotatedCodec(bits), value), value, rtol=1e-6
-        )
+      for codec in (
+          wire.RotatedCodec(),
+          wire.RotatedCodec(4, 'nearest'),
+          wire.RotatedCodec(0.5, quantizer='entropy'),
+          wire.RotatedCodec(0.5, 'nearest', 'entropy'),
+      ):
+        self.assertAllClose(_decode(codec, value), value, rtol=1e-6)
 
   def test_weight_scales(self):
     value = tf.constant(np.random.RandomState(2).randn(5, 3), tf.float32)
@@ -103,9 +161,16 @@ class RotatedCodecTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, r'bits .* in \[1, 4\], got'):
       wire.RotatedCodec(bits)
 
-  def test_refuses_scales(self):
+  @parameterized.parameters(0, 0.009, 4.1, math.nan, '1', None)
+  def test_refuses_bits_of_entropy(self, bits):
+    with self.assertRaisesRegex(ValueError, r'entropy .* in \[0.01, 4\], got'):
+      wire.RotatedCodec(bits, quantizer='entropy')
+
+  def test_refuses_other_choices(self):
     with self.assertRaisesRegex(ValueError, "scale must be .* got 'biased'"):
       wire.RotatedCodec(1, 'biased')
+    with self.assertRaisesRegex(ValueError, "quantizer must be .* got 'x'"):
+      wire.RotatedCodec(1, quantizer='x')
 
 
 if __name__ == '__main__':
