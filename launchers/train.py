@@ -236,7 +236,14 @@ _DOWNLINK_CODING = _define(
     'packed',
     'How codes of up to 8 bits are sent: packed; entropy, in as many bits as they'
     ' have entropy; or changes, in as many as it takes to get to them from those'
-    ' that the client got when it last took part.',
+    ' that the client got when it last took part. Or differences, without codes:'
+    ' a client gets roughly what kernels differ by from those that it has kept,'
+    ' and at first all of them in downlink_bits, 2 to 4.',
+)
+_DOWNLINK_DIFFERENCE_BITS = _define(
+    'downlink_difference_bits',
+    1.0,
+    'Entropy of an entry of these differences, in bits.',
 )
 _LOCAL_BITS = _define(
     'local_bits',
@@ -548,6 +555,7 @@ def main(argv):
       downlink_bits=_DOWNLINK_BITS.value,
       downlink_step_scale=_DOWNLINK_STEP_SCALE.value,
       downlink_coding=_DOWNLINK_CODING.value,
+      downlink_difference_bits=_DOWNLINK_DIFFERENCE_BITS.value,
       local_bits=_LOCAL_BITS.value,
       observe_updates=_OBSERVE_UPDATES.value,
       server_optimizer=server_optimizer,

@@ -121,8 +121,9 @@ RUN = {
     'downlink_bits': Constraint(int, minimum=2, maximum=16, also=32),
     'downlink_step_scale': Constraint(float, minimum=0.0, maximum=1e4),
     'downlink_coding': Constraint(
-        str, choices=('packed', 'entropy', 'changes')
+        str, choices=('packed', 'entropy', 'changes', 'differences')
     ),
+    'downlink_difference_bits': Constraint(float, minimum=0.01, maximum=4.0),
     'local_bits': Constraint(int, minimum=2, maximum=16, also=32),
     'proximal_strength': Constraint(float, minimum=0.0, maximum=1e6),
     'keep_optimizer_state': Constraint(bool),

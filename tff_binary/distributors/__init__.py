@@ -5,6 +5,7 @@
 from tff_binary.distributors.broadcast import build_float32_broadcast
 from tff_binary.distributors.codec_broadcast import build_codec_broadcast
 from tff_binary.distributors.kernel_changes import KernelChanges
+from tff_binary.distributors.kernel_differences import KernelDifferences
 from tff_binary.distributors.model_tensors import ModelTensors
 from tff_binary.distributors.packed_broadcast import build_packed_broadcast
 from tff_binary.distributors.packed_broadcast import KernelQuantizer

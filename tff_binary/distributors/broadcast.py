@@ -11,6 +11,7 @@ from tff_binary.distributors import model_tensors
 
 def build_float32_broadcast(
     tensors: model_tensors.ModelTensors,
+    counts_kernels: bool = True,
 ) -> tff.learning.templates.DistributionProcess:
   """Sends the model weights as they are and measures them.
 
@@ -25,6 +26,9 @@ def build_float32_broadcast(
 
   Args:
     tensors: The model's tensors.
+    counts_kernels: Whether the compressed kernels are counted. They are not
+      where clients are sent something else, and say how much that is, see
+      `KernelDifferences`.
 
   Returns:
     A `tff.learning.templates.DistributionProcess`.
@@ -36,6 +40,11 @@ def build_float32_broadcast(
 
   @tff.tensorflow.computation(tensors.weights_type)
   def measure(weights):
+    if not counts_kernels:
+      pairs = zip(weights.trainable, tensors.is_compressed)
+      weights = tff.learning.models.ModelWeights(
+          [() if c else x for x, c in pairs], weights.non_trainable
+      )
     return model_tensors.measure(tensors, weights)
 
   @tff.federated_computation(

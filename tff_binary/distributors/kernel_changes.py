@@ -84,16 +84,18 @@ class KernelChanges:
         codes=tf.reshape(codes, shape), step_size=step_size
     )
 
-  def receive(self, offered, state):
+  def receive(self, offered, state, seed=None):
     """Returns the kernel, the client's new state and the bytes that it took.
 
     Args:
       offered: What `build_packed_broadcast` yields for the kernel.
       state: What the client keeps.
+      seed: Unused; nothing is drawn.
 
     Returns:
       A float32 tensor, a structure like `state`, and an int64 scalar.
     """
+    del seed
     sent = self.encode(offered, state)
     received = self.decode(sent, offered['step_size'], state)
     new_state = collections.OrderedDict(

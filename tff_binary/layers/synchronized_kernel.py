@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tff_binary.layers import weight_layer
 from tff_binary.layers import wrapped_layer
+from tff_binary.ops import seeds
 
 
 class SynchronizedKernel(wrapped_layer.WrappedLayer):
@@ -19,7 +20,9 @@ class SynchronizedKernel(wrapped_layer.WrappedLayer):
       self,
       layer: Optional[weight_layer.WeightLayer],
       initial_state: Callable[[tf.TensorShape], Any],
-      receive: Callable[[Any, Any], tuple[tf.Tensor, Any, tf.Tensor]],
+      receive: Callable[
+          [Any, Any, tf.Tensor], tuple[tf.Tensor, Any, tf.Tensor]
+      ],
       **kwargs,
   ):
     """Initializes the layer.
@@ -28,9 +31,9 @@ class SynchronizedKernel(wrapped_layer.WrappedLayer):
       layer: See `WrappedLayer`.
       initial_state: A TensorFlow function from a kernel's shape to what a
         client keeps of it before its first round.
-      receive: A TensorFlow function from what the server offers and what the
-        client keeps to the kernel, to what the client keeps from then on, and
-        to the bytes that it took of the offer, an int64 scalar.
+      receive: A TensorFlow function from what the server offers, what the
+        client keeps and a seed to the kernel, to what the client keeps from then
+        on, and to the bytes that it took of the offer, an int64 scalar.
       **kwargs: Keyword arguments of `tf.keras.layers.Layer`.
     """
     super().__init__(layer, **kwargs)
@@ -60,7 +63,8 @@ class SynchronizedKernel(wrapped_layer.WrappedLayer):
     )
 
   def receive(self, kernel, state, round_num, seed):
-    kernel, kept, num_bytes = self._receive(kernel, state['kept'])
+    own_seed = seeds.fold_in(seed, seeds.SERVER_DRAWS)
+    kernel, kept, num_bytes = self._receive(kernel, state['kept'], own_seed)
     self._kernel.assign(kernel)
     self._received_bytes.assign(num_bytes)
     tf.nest.map_structure(lambda v, x: v.assign(x), self._kept, kept)
@@ -74,12 +78,6 @@ class SynchronizedKernel(wrapped_layer.WrappedLayer):
 
   def update(self, kernel, seed):
     return super().update(self._kernel.read_value(), seed)
-
-  def uncompressed_update(self, kernel):
-    return super().uncompressed_update(self._kernel.read_value())
-
-  def observations(self, kernel):
-    return super().observations(self._kernel.read_value())
 
   def uncompressed_update(self, kernel):
     return super().uncompressed_update(self._kernel.read_value())

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import dataclasses
 import functools
 import inspect
-from typing import Optional
+from typing import Optional, Union
 
 import tensorflow as tf
 import tensorflow_federated as tff
@@ -35,7 +35,8 @@ PrepareModel = Callable[
 ]
 
 _FLOAT32_BITS = 32
-_MAX_CODED_BITS = 8
+# What the ways to code a downlink can do, where that is not all.
+_MOST_DOWNLINK_BITS = {'entropy': 8, 'changes': 8, 'differences': 4}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,6 +159,7 @@ class Method:
       downlink_bits: int = _FLOAT32_BITS,
       downlink_step_scale: float = 0.0,
       downlink_coding: str = 'packed',
+      downlink_difference_bits: float = 1.0,
       server_optimizer: Optional[tff.learning.optimizers.Optimizer] = None,
       local_bits: int = _FLOAT32_BITS,
       keep_optimizer_state: bool = False,
@@ -169,6 +171,7 @@ class Method:
       downlink_bits: See `build_learning_process`.
       downlink_step_scale: See `build_learning_process`.
       downlink_coding: See `build_learning_process`.
+      downlink_difference_bits: See `build_learning_process`.
       server_optimizer: See `build_learning_process`.
       local_bits: See `build_learning_process`.
       keep_optimizer_state: See `LocalTraining`.
@@ -182,13 +185,19 @@ class Method:
         downlink_bits=downlink_bits,
         downlink_step_scale=downlink_step_scale,
         downlink_coding=downlink_coding,
+        downlink_difference_bits=downlink_difference_bits,
         local_bits=local_bits,
     )
-    is_packed = downlink_coding == 'packed'  # Python values.
-    if not is_packed and downlink_bits > _MAX_CODED_BITS:
+    most_bits = _MOST_DOWNLINK_BITS.get(downlink_coding, _FLOAT32_BITS)
+    if downlink_bits > most_bits:
       raise ValueError(
           f'downlink_coding={downlink_coding!r} needs downlink_bits in [2,'
-          f' {_MAX_CODED_BITS}], got {downlink_bits}.'
+          f' {most_bits}], got {downlink_bits}.'
+      )
+    if downlink_step_scale > 0.0 and downlink_coding == 'differences':
+      raise ValueError(
+          "downlink_step_scale must be 0 with downlink_coding='differences',"
+          f' whose bits say it, got {downlink_step_scale:g}.'
       )
     if downlink_step_scale > 0.0 and downlink_bits >= _FLOAT32_BITS:
       raise ValueError(
@@ -267,20 +276,21 @@ class Method:
         prepare_model=prepare_both,
     )
 
-  def with_downlink_changes(
-      self, changes: distributors.KernelChanges
+  def with_kept_kernels(
+      self,
+      sent: Union[distributors.KernelChanges, distributors.KernelDifferences],
   ) -> 'Method':
-    """Returns the method whose clients keep kernels, to get their changes.
+    """Returns the method whose clients keep kernels, to get what is new.
 
     Args:
-      changes: What a client is sent.
+      sent: What a client is sent.
     """
 
     def build_weight_layer(tensors, index):
       return synchronized_kernel.SynchronizedKernel(
           self._weight_layer(tensors, index),
-          changes.initial_state,
-          changes.receive,
+          sent.initial_state,
+          sent.receive,
       )
 
     return dataclasses.replace(self, build_weight_layer=build_weight_layer)
@@ -340,7 +350,10 @@ class Method:
     """Builds the method's distributor or, with a quantizer, that one's."""
     build = self.build_distributor
     if build is None and quantizer is None:
-      build = distributors.build_float32_broadcast
+      build = functools.partial(
+          distributors.build_float32_broadcast,
+          counts_kernels=coding != 'differences',  # Python values.
+      )
     elif build is None:
       dequantize = coding != 'changes'  # Python values.
       build = functools.partial(

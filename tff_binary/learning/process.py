@@ -46,6 +46,7 @@ def build_learning_process(
     downlink_bits: int = 32,
     downlink_step_scale: float = 0.0,
     downlink_coding: str = 'packed',
+    downlink_difference_bits: float = 1.0,
     local_bits: int = 32,
     observe_updates: bool = False,
     seed: int = 0,
@@ -92,7 +93,13 @@ def build_learning_process(
       other ways than `'packed'`: with `'entropy'` in as many bits as they have
       entropy; with `'changes'` a client that has taken part before is sent what
       it needs to get from the codes that it got then to the new ones, see
-      `distributors.KernelChanges`. It keeps them as its state.
+      `distributors.KernelChanges`, and keeps them as its state. With
+      `'differences'` kernels are not rounded to codes: a client is sent,
+      roughly, what they differ by from what it has kept, see
+      `distributors.KernelDifferences`, and the first time, with 2 to 4
+      `downlink_bits` of entropy, all of them.
+    downlink_difference_bits: The entropy of an entry of these differences, in
+      bits, in [0.01, 4].
     local_bits: What clients compute with: 32, or 2 to 16 for activations,
       errors, kernels and gradients in block floating point of so many bits, as
       LPT does, see `layers.quantize_activations`. What is sent stays the
@@ -123,6 +130,7 @@ def build_learning_process(
       downlink_bits,
       downlink_step_scale,
       downlink_coding,
+      downlink_difference_bits,
       server_optimizer,
       local_bits,
       local_training.keep_optimizer_state,
@@ -130,12 +138,16 @@ def build_learning_process(
   )
   method = method.with_local_bits(local_bits, seed)
   quantizer = None
-  if downlink_bits < _FLOAT32_BITS:
+  if downlink_coding == 'differences':  # Python values.
+    method = method.with_kept_kernels(
+        distributors.KernelDifferences(downlink_difference_bits, downlink_bits)
+    )
+  elif downlink_bits < _FLOAT32_BITS:
     quantizer = distributors.KernelQuantizer(
         downlink_bits, seed, step_scale=downlink_step_scale
     )
   if downlink_coding == 'changes':  # Python values.
-    method = method.with_downlink_changes(distributors.KernelChanges(quantizer))
+    method = method.with_kept_kernels(distributors.KernelChanges(quantizer))
   initial, model, graph = initial_weights.build_initial_weights(model_fn)
   with graph.as_default():
     tensors = model_tensors(model, method, is_compressed)
