@@ -35,6 +35,7 @@ PrepareModel = Callable[
 ]
 
 _FLOAT32_BITS = 32
+_DIFFERENCE_BITS = 1.0
 # What the ways to code a downlink can do, where that is not all.
 _MOST_DOWNLINK_BITS = {'entropy': 8, 'changes': 8, 'differences': 4}
 
@@ -159,7 +160,7 @@ class Method:
       downlink_bits: int = _FLOAT32_BITS,
       downlink_step_scale: float = 0.0,
       downlink_coding: str = 'packed',
-      downlink_difference_bits: float = 1.0,
+      downlink_difference_bits: float = _DIFFERENCE_BITS,
       server_optimizer: Optional[tff.learning.optimizers.Optimizer] = None,
       local_bits: int = _FLOAT32_BITS,
       keep_optimizer_state: bool = False,
@@ -194,10 +195,16 @@ class Method:
           f'downlink_coding={downlink_coding!r} needs downlink_bits in [2,'
           f' {most_bits}], got {downlink_bits}.'
       )
-    if downlink_step_scale > 0.0 and downlink_coding == 'differences':
+    sends_differences = downlink_coding == 'differences'  # Python values.
+    if sends_differences and downlink_step_scale > 0.0:
       raise ValueError(
           "downlink_step_scale must be 0 with downlink_coding='differences',"
           f' whose bits say it, got {downlink_step_scale:g}.'
+      )
+    if not sends_differences and downlink_difference_bits != _DIFFERENCE_BITS:
+      raise ValueError(
+          f'downlink_difference_bits={downlink_difference_bits:g} needs'
+          f" downlink_coding='differences', got {downlink_coding!r}."
       )
     if downlink_step_scale > 0.0 and downlink_bits >= _FLOAT32_BITS:
       raise ValueError(

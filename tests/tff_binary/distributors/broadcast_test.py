@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests for broadcast."""
 
+from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 import tensorflow_federated as tff
@@ -9,9 +10,10 @@ import tensorflow_federated as tff
 from tff_binary import distributors
 
 
-class BroadcastTest(tf.test.TestCase):
+class BroadcastTest(tf.test.TestCase, parameterized.TestCase):
 
-  def test_sends_the_weights_and_counts_their_bytes(self):
+  @parameterized.parameters(True, False)
+  def test_sends_the_weights_and_counts_their_bytes(self, counts_kernels):
     weights = tff.learning.models.ModelWeights(
         trainable=[np.ones([3, 4], np.float32), np.ones([4], np.float32)],
         non_trainable=[np.ones([5], np.float32), np.int64(7)],
@@ -26,7 +28,8 @@ class BroadcastTest(tf.test.TestCase):
         )
     )
     process = distributors.build_float32_broadcast(
-        distributors.ModelTensors(weights_type, [True, False], [True, False])
+        distributors.ModelTensors(weights_type, [True, False], [True, False]),
+        counts_kernels,
     )
 
     @tff.tensorflow.computation(weights_type)
@@ -48,12 +51,13 @@ class BroadcastTest(tf.test.TestCase):
     received, measurements = broadcast(weights, [1.0, 1.0])
     self.assertAllEqual(received[0], weights.trainable[0])
     self.assertAllEqual(received[1], weights.trainable[1])
+    kernel_bytes = 12 * 4 if counts_kernels else 0
     self.assertEqual(
-        measurements['compressed_downlink_bytes_per_client'], 12 * 4
+        measurements['compressed_downlink_bytes_per_client'], kernel_bytes
     )
     # The counter, which no round changes, counts apart.
     self.assertEqual(
-        measurements['downlink_bytes_per_client'], (12 + 4 + 5) * 4
+        measurements['downlink_bytes_per_client'], kernel_bytes + (4 + 5) * 4
     )
     self.assertEqual(measurements['static_downlink_bytes_per_client'], 8)
 

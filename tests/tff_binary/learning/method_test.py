@@ -69,6 +69,26 @@ class MethodTest(tf.test.TestCase, parameterized.TestCase):
           dict(downlink_coding='changes', downlink_bits=9),
           r'downlink_bits in \[2, 8\], got 9',
       ),
+      (
+          dict(downlink_coding='differences', downlink_bits=5),
+          r'downlink_bits in \[2, 4\], got 5',
+      ),
+      (
+          dict(
+              downlink_coding='differences',
+              downlink_bits=3,
+              downlink_step_scale=0.5,
+          ),
+          "downlink_step_scale must be 0 with .*'differences', .* got 0.5",
+      ),
+      (
+          dict(downlink_difference_bits=0.5, downlink_bits=4),
+          "0.5 needs downlink_coding='differences', got 'packed'",
+      ),
+      (
+          dict(downlink_difference_bits=0.0),
+          r'downlink_difference_bits must be a number in \[0.01, 4\], got 0.0',
+      ),
   )
   def test_refuses_codings(self, choices, message):
     with self.assertRaisesRegex(ValueError, message):

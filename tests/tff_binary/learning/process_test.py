@@ -244,6 +244,52 @@ class DownlinkTest(tf.test.TestCase, parameterized.TestCase):
       self.assertLess(after, before)
 
 
+  def test_differences_are_counted_and_take_the_place_of_kernels(self):
+    process = algorithms.get('fedavg').build(
+        learning.keras_model_fn(_wider_model, tiny.element_spec()),
+        element_spec=tiny.element_spec(),
+        local_training=learning.LocalTraining(batch_size=8),
+        downlink_bits=4,
+        downlink_coding='differences',
+        downlink_difference_bits=0.5,
+    )
+    state, kept, bits = process.initialize(), {}, []
+    # Client 2 misses a round.
+    for ids in ([0, 1, 2], [0, 1], [0, 1, 2]):
+      weights = process.get_model_weights(state)
+      data = [tiny.client(12, i) for i in ids]
+      old = [kept.get(i) or process.initialize_client(i) for i in ids]
+      state, new, metrics = process.next(state, old, data)
+      kept.update(zip(ids, new))
+      row = learning.round_metrics(metrics)
+      bits.append(row['downlink_bits_per_param'])
+      # The biases in float32 and the number of the round.
+      self.assertAllClose(
+          row['downlink_bytes'],
+          len(ids) * (540 * bits[-1] / 8 + 4 * (60 + tiny.NUM_CLASSES + 1)),
+          atol=1.0,
+      )
+      # What clients keep is close to what the server had, and not the same.
+      kernel = weights.trainable[0]
+      for state_of_client in new:
+        error = _kept_kernel(state_of_client) - kernel
+        share = np.sum(error**2) / np.sum(kernel**2)
+        self.assertBetween(share, 1e-6, 0.2)
+    # Two seeds, twelve scales in all, checksums and chances to be learned.
+    self.assertBetween(bits[0], 4.0, 7.0)
+    self.assertLess(bits[1], bits[0] - 2.0)
+
+
+def _kept_kernel(client_state):
+  """Returns the kernel of 360 entries that a client has kept."""
+  (kernel,) = [
+      x
+      for x in map(np.asarray, tf.nest.flatten(client_state))
+      if x.size == 6 * 60
+  ]
+  return kernel
+
+
 class RoundTest(tf.test.TestCase):
 
   def test_server_adds_the_weighted_mean_to_weights_and_statistics(self):
