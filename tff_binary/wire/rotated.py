@@ -90,7 +90,7 @@ class RotatedCodec(codec.Codec):
 
   Sources: DRIVE (Vargaftik et al., NeurIPS 2021), which is b = 1, and EDEN
   (Vargaftik et al., ICML 2022), with their code, github.com/amitport/
-  EDEN-Distributed-Mean-Estimation, tf/eden.py. That a single rotation by
+  EDEN-Distributed-Mean-Estimation, tf/eden.py and torch/eden.py. That a single rotation by
   Hadamard's matrix takes the place of a uniformly random one is theirs; of a
   block with one entry that outweighs all others it hides these. Blocks in place
   of padding are ours, and that the eight largest entries of a block are never

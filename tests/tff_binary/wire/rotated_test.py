@@ -55,6 +55,16 @@ class RotatedCodecTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(means * shares, -np.diff(density), atol=1e-9)
     self.assertEqual(means[len(means) // 2], 0.0)
 
+  @parameterized.parameters(
+      # EDEN's code, torch/quantization_constants.py.
+      (0.1, 5.071514195296913), (0.5, 3.4561779181240126),
+      (1, 2.4216194555629045), (2, 1.0824465435871389),
+      (4, 0.25901674387569074),
+  )  # pyformat: disable
+  def test_steps_are_edens(self, entropy, step):
+    limits, _ = rotated.entropy_quantizer(entropy)
+    self.assertAllClose(2.0 * limits[len(limits) // 2], step, rtol=1e-5)
+
   @parameterized.product(
       codec=(
           (1,), (2,), (3,), (4,),
