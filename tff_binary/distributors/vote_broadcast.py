@@ -110,7 +110,7 @@ class VoteHistory:
         copy=tf.zeros(shape), version=tf.constant(_NO_VERSION)
     )
 
-  def receive(self, offered, state):
+  def receive(self, offered, state, seed=None):
     """Returns the kernel, the client's new state and the bytes that it took.
 
     A client whose copy is not too old takes the votes that it missed, one after
@@ -119,10 +119,12 @@ class VoteHistory:
     Args:
       offered: What `build_vote_broadcast` yields for a kernel.
       state: What the client keeps.
+      seed: Unused; nothing is drawn.
 
     Returns:
       A float32 tensor, a structure like `state`, and an int64 scalar.
     """
+    del seed
     kernel, votes = offered['kernel'], offered['steps']
     missed = offered['version'] - state['version']
     takes_votes = tf.logical_and(missed >= 0, missed <= votes.shape[0])

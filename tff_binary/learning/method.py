@@ -201,7 +201,8 @@ class Method:
           "downlink_step_scale must be 0 with downlink_coding='differences',"
           f' whose bits say it, got {downlink_step_scale:g}.'
       )
-    if not sends_differences and downlink_difference_bits != _DIFFERENCE_BITS:
+    has_default = downlink_difference_bits == _DIFFERENCE_BITS  # Python values.
+    if not (sends_differences or has_default):
       raise ValueError(
           f'downlink_difference_bits={downlink_difference_bits:g} needs'
           f" downlink_coding='differences', got {downlink_coding!r}."

@@ -77,7 +77,7 @@ _BUILDERS = {
     'synchronized_kernel': lambda: layers.SynchronizedKernel(
         layers.TrainedUpdate(),
         tf.zeros,
-        lambda offered, kept: (offered, kept, tf.constant(0, tf.int64)),
+        lambda offered, kept, seed: (offered, kept, tf.constant(0, tf.int64)),
     ),
 }
 
