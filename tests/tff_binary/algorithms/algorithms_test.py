@@ -3,7 +3,6 @@
 """Tests of what every registered algorithm must do."""
 
 import asyncio
-import contextlib
 import functools
 import gc
 import logging
@@ -32,17 +31,6 @@ _HYPERPARAMETERS = {
     'splitmix': {'num_bases': 2},
 }
 _CLIENTS = [tiny.client(n, client_id=i) for i, n in enumerate((12, 5, 7))]
-
-# The context of these tests, which compiles a process once for all of them.
-_stack = contextlib.ExitStack()
-
-
-def setUpModule():
-  _stack.enter_context(runtime.execution_context(runtime.Runtime('local')))
-
-
-def tearDownModule():
-  _stack.close()
 
 
 def _wide_model():
@@ -222,6 +210,7 @@ class EnginesTest(tf.test.TestCase, parameterized.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
+    cls.enter_context(runtime.execution_context(runtime.Runtime('local')))
     workers = [_async_context() for _ in range(2)]
     cls._one_worker = workers[0]
     cls._two_workers = (
