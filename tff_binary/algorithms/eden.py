@@ -12,7 +12,9 @@ from tff_binary.algorithms import registry
     'eden',
     title='EDEN',
     source='Vargaftik et al., NeurIPS 2021 and ICML 2022',
-    summary='trained updates randomly rotated, then rounded to any number of bits',
+    summary=(
+        'trained updates randomly rotated, then rounded to any number of bits'
+    ),
 )
 @dataclasses.dataclass(frozen=True)
 class EDEN(registry.Hyperparameters):

@@ -3,6 +3,7 @@
 """Codec of randomly rotated vectors: DRIVE and EDEN."""
 
 import collections
+import functools
 import math
 import numbers
 
@@ -37,6 +38,7 @@ _NUM_HALVINGS = 60
 _SMALLEST_NUMBER = 8
 
 
+@functools.lru_cache(None)
 def entropy_quantizer(entropy):
   """Returns the multiples of a step to which normal numbers are rounded.
 
@@ -90,8 +92,8 @@ class RotatedCodec(codec.Codec):
 
   Sources: DRIVE (Vargaftik et al., NeurIPS 2021), which is b = 1, and EDEN
   (Vargaftik et al., ICML 2022), with their code, github.com/amitport/
-  EDEN-Distributed-Mean-Estimation, tf/eden.py and torch/eden.py. That a single rotation by
-  Hadamard's matrix takes the place of a uniformly random one is theirs; of a
+  EDEN-Distributed-Mean-Estimation, tf/eden.py and torch/eden.py. That a
+  single rotation by Hadamard's matrix takes the place of a uniformly random one is theirs; of a
   block with one entry that outweighs all others it hides these. Blocks in place
   of padding are ours, and that the eight largest entries of a block are never
   rounded to 0, without which small blocks would be lost.
@@ -112,8 +114,8 @@ class RotatedCodec(codec.Codec):
         close as it can be.
       quantizer: `'max_lloyd'` for the nearest of the 2^b best values (EDEN,
         section 3), in codes of b bits; `'entropy'` for the multiples of a step
-        that have b bits of entropy (section 4.3), in codes of 2 to 6 bits, which
-        `EntropyCodec` sends in about b.
+        that have b bits of entropy (section 4.3), in codes of 2 to 6 bits,
+        which `EntropyCodec` sends in about b.
 
     Raises:
       ValueError: If one is none of these.

@@ -71,8 +71,7 @@ class KernelDifferencesTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(error, 0.53, rtol=0.15)
 
   @parameterized.parameters(((0, 3),), ((1,),), ((9,),), ((5, 3),))
-  def test_kernels_of_any_size_come_closer(self, *shapes):
-    (shape,) = shapes
+  def test_kernels_of_any_size_come_closer(self, shape):
     differences = distributors.KernelDifferences(bits=2.0, first_bits=2)
     state, kernel = differences.initial_state(shape), _normal(shape)
     for i in range(12):

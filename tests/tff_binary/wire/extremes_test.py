@@ -35,12 +35,13 @@ _CODECS = {
     'quantized_qsgd': wire.QuantizedCodec(8, 'qsgd'),
     'range': wire.RangeCodec(),
     'range_coarse': wire.RangeCodec(1e38),
-    'entropy_rotated': wire.EntropyCodec(
+    'entropy_rotated': wire.EntropyCodec(wire.RotatedCodec(2)),
+    'entropy_rotated_multiples': wire.EntropyCodec(
         wire.RotatedCodec(0.5, quantizer='entropy')
     ),
     'rotated': wire.RotatedCodec(),
     'rotated_4_bits': wire.RotatedCodec(4, 'nearest'),
-    'rotated_entropy': wire.RotatedCodec(3.5, 'nearest', 'entropy'),
+    'rotated_multiples': wire.RotatedCodec(3.5, 'nearest', 'entropy'),
     'sign': wire.SignCodec(),
     'sign_fixed': wire.SignCodec(0.1),
     'sign_planes': wire.SignPlanesCodec(),

@@ -83,8 +83,8 @@ class RotatedCodecTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(_decode(codec, value).shape, [length])
 
   @parameterized.parameters(
-      # Of the multiples of a step that have this entropy: solved for by
-      # numerical integration with SciPy, apart from this package.
+      # Of the multiples of a step that have this entropy: solved for with
+      # SciPy's normal distribution, apart from this package.
       (0.1, 9.931), (0.25, 3.749), (0.5, 1.613), (1, 0.535), (2.0, 0.098),
   )  # pyformat: disable
   def test_bits_and_error_are_those_of_the_entropy(self, entropy, expected):
