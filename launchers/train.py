@@ -458,14 +458,17 @@ def main(argv):
             f' --algorithm={_ALGORITHM.value}, whose server takes steps of its'
             ' own'
         )
+  process_options = dict(
+      downlink_bits=_DOWNLINK_BITS.value,
+      downlink_step_scale=_DOWNLINK_STEP_SCALE.value,
+      downlink_coding=_DOWNLINK_CODING.value,
+      downlink_difference_bits=_DOWNLINK_DIFFERENCE_BITS.value,
+      local_bits=_LOCAL_BITS.value,
+      observe_updates=_OBSERVE_UPDATES.value,
+  )
   with cli.errors_named_by_flags():
     method.check_choices(
-        _DOWNLINK_BITS.value,
-        _DOWNLINK_STEP_SCALE.value,
-        _DOWNLINK_CODING.value,
-        local_bits=_LOCAL_BITS.value,
-        keep_optimizer_state=_KEEP_OPTIMIZER_STATE.value,
-        observe_updates=_OBSERVE_UPDATES.value,
+        **process_options, keep_optimizer_state=_KEEP_OPTIMIZER_STATE.value
     )
     task = tasks.load(
         _TASK.value,
@@ -552,13 +555,8 @@ def main(argv):
       },
       may_change=MAY_CHANGE,
       runtime=runtime,
-      downlink_bits=_DOWNLINK_BITS.value,
-      downlink_step_scale=_DOWNLINK_STEP_SCALE.value,
-      downlink_coding=_DOWNLINK_CODING.value,
-      downlink_difference_bits=_DOWNLINK_DIFFERENCE_BITS.value,
-      local_bits=_LOCAL_BITS.value,
-      observe_updates=_OBSERVE_UPDATES.value,
       server_optimizer=server_optimizer,
+      **process_options,
   )
   summary = result.summary
   print(

@@ -331,6 +331,21 @@ class TrainTest(parameterized.TestCase):
           '^--observe_updates must be False with .* level schedule, got True: ',
       ),
       (
+          'downlink_step_scale',
+          dict(downlink_step_scale=0.5),
+          r'^--downlink_step_scale=0\.5 needs downlink_bits in \[2, 16\], got',
+      ),
+      (
+          'downlink_coding',
+          dict(downlink_coding='differences', downlink_bits=8),
+          r"^--downlink_coding='differences' needs downlink_bits in \[2, 4\],",
+      ),
+      (
+          'downlink_difference_bits',
+          dict(downlink_difference_bits=0.5),
+          r"^--downlink_difference_bits=0\.5 needs downlink_coding='differenc",
+      ),
+      (
           'local_bits_of_sub_models',
           dict(algorithm='heterofl', local_bits=8),
           '^--local_bits must be 32 with .* sub-models, got 8$',

@@ -109,7 +109,16 @@ def _resident_megabytes():
   ]
 
 
-class AlgorithmsTest(tf.test.TestCase, parameterized.TestCase):
+class _LocalTest(tf.test.TestCase, parameterized.TestCase):
+  """Computes in a context whose compiler compiles a process once for them all."""
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.enter_context(runtime.execution_context(runtime.Runtime('local')))
+
+
+class AlgorithmsTest(_LocalTest):
 
   def setUp(self):
     super().setUp()
@@ -161,6 +170,10 @@ class AlgorithmsTest(tf.test.TestCase, parameterized.TestCase):
     for w, v in zip(weights.trainable, other_weights.trainable):
       self.assertAllEqual(w, v)
 
+
+class MemoryTest(tf.test.TestCase, parameterized.TestCase):
+  """In TFF's own context, whose worker is a child of this process."""
+
   # What may leave memory behind is the process: one without weight layers, one
   # with, and one with client states.
   @parameterized.parameters('fedavg', 'fedbat', 'ef_signsgd')
@@ -204,13 +217,12 @@ def _process(name):
   return _cached_build(name, **_HYPERPARAMETERS.get(name, {}))[0]
 
 
-class EnginesTest(tf.test.TestCase, parameterized.TestCase):
+class EnginesTest(_LocalTest):
   """TFF's own engines can run every algorithm."""
 
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    cls.enter_context(runtime.execution_context(runtime.Runtime('local')))
     workers = [_async_context() for _ in range(2)]
     cls._one_worker = workers[0]
     cls._two_workers = (
