@@ -71,12 +71,12 @@ def write_arrays(path: pathlib.Path, structure: Any, metadata: Any):
     metadata: What JSON can hold.
 
   Raises:
-    TypeError: If an array holds Python objects, such as strings.
+    TypeError: If an array holds something else, such as strings.
   """
   members = {_METADATA: np.frombuffer(json.dumps(metadata).encode(), np.uint8)}
   for i, leaf in enumerate(tree.flatten(structure)):
     array = np.asarray(leaf)
-    if array.dtype.hasobject:
+    if array.dtype.kind not in 'biufcV' or array.dtype.hasobject:
       raise TypeError(
           f'arrays to be stored must hold numbers, got dtype {array.dtype}.'
       )

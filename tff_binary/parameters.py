@@ -71,7 +71,10 @@ class Constraint:
     if is_bool and self.kind is bool:
       value = bool(value)
     elif not is_bool and isinstance(value, _NUMBERS.get(self.kind, ())):
-      value = self.kind(value)
+      try:
+        value = self.kind(value)
+      except OverflowError:
+        pass  # An integer beyond all floats stays one, and is refused.
     if not (type(value) is self.kind and self._allows(value)):
       raise ValueError(f'{name} must be {self}, got {value!r}.')
     return value
@@ -100,7 +103,7 @@ class Constraint:
     if self.kind is int:
       values += [1.0, float('nan')]
     if self.kind is float:
-      values.append(float('nan'))
+      values += [float('nan'), 10**400]
     step = 1 if self.kind is int else 1e-3
     if self.minimum is not None:
       values.append(self.kind(self.minimum - step))

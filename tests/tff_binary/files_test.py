@@ -127,6 +127,8 @@ class FilesTest(parameterized.TestCase):
   def test_refuses_to_write_what_it_could_not_read(self):
     with self.assertRaisesRegex(TypeError, 'numbers, got dtype object'):
       files.write_arrays(self.path, [np.array(['a', None])], {})
+    with self.assertRaisesRegex(TypeError, 'numbers, got dtype <U3'):
+      files.write_arrays(self.path, ['abc'], {})
 
   @parameterized.parameters(
       ([np.zeros(3)], 'holds 2 arrays instead of 1'),

@@ -63,25 +63,25 @@ def draw(x, step_size, seed):
 @tf.custom_gradient
 def _binarized(x, step_size, is_positive):
   """Returns `step_size` or `-step_size`, with `binarize`'s derivatives."""
-  result = lambda: tf.where(is_positive, step_size, -step_size)
 
   def grad(upstream):
-    # Made once more: kept until now, it would take four times what was drawn.
-    binarized = result()
+    # Made once more: kept until now, they would take four times what was drawn.
+    signs = tf.where(is_positive, tf.ones_like(step_size), -1.0)
     # A product takes less than a selection, and 0 times NaN is 0 here.
     is_inside = tf.cast(tf.abs(x) <= step_size, x.dtype)
     x_grad = tf.math.multiply_no_nan(upstream, is_inside)
     # Equation 9 summed: (2 b - 1) - x / alpha inside and the sign outside are
-    # the result without its scale, less what equation 8 lets pass times x. An
-    # infinite entry is outside: its product is 0, not NaN.
-    step_size_grad = tf.math.divide_no_nan(
-        tf.reduce_sum(upstream * binarized)
-        - tf.reduce_sum(tf.math.multiply_no_nan(x, x_grad)),
-        step_size,
+    # the signs, less x / alpha times what equation 8 lets pass. An infinite entry
+    # is outside: its product is 0, not NaN.
+    ratio = tf.math.divide_no_nan(x, step_size)
+    step_size_grad = tf.math.multiply_no_nan(
+        tf.reduce_sum(upstream * signs)
+        - tf.reduce_sum(tf.math.multiply_no_nan(ratio, x_grad)),
+        tf.cast(step_size > 0.0, x.dtype),
     )
     return x_grad, step_size_grad, None
 
-  return result(), grad
+  return tf.where(is_positive, step_size, -step_size), grad
 
 
 def learned_step_size(base, exponent, rho):

@@ -133,8 +133,12 @@ def quantize(x, bits, blocks, seed):
   values = tf.saturate_cast(x, tf.float32)
   e = exponents(values, bits, blocks)
   noise = seeds.coarse_uniform(tf.shape(values), seed)
-  codes = encode(values, e, bits, noise)
-  return tf.saturate_cast(codes * step_sizes(e, bits), x.dtype)
+  rounded = encode(values, e, bits, noise) * step_sizes(e, bits)
+  result = tf.saturate_cast(rounded, x.dtype)
+  if x.dtype == rounded.dtype:  # Python values.
+    return result
+  # The cast to a smaller dtype makes finite numbers of infinite ones.
+  return tf.where(tf.math.is_finite(x), result, x)
 
 
 def quantize_gradient(x, bits, blocks, seed):

@@ -11,13 +11,19 @@ import tensorflow as tf
 _TINY_LOSS = 1e-12
 
 
+# As many as messages have a number for.
+_MAX_LEVELS = 2**15 - 1
+
+
 def _check_levels(**levels):
-  """Checks that levels are integers >= 1, in ascending order."""
+  """Checks that levels are integers that can be sent, in ascending order."""
   minimum, lower_end = 1, '1'
   for name, value in levels.items():
-    if not isinstance(value, numbers.Integral) or value < minimum:
+    is_integer = isinstance(value, numbers.Integral)
+    if not (is_integer and minimum <= value <= _MAX_LEVELS):
       raise ValueError(
-          f'{name} must be an integer >= {lower_end}, got {value!r}.'
+          f'{name} must be an integer in [{lower_end}, {_MAX_LEVELS}], got'
+          f' {value!r}.'
       )
     minimum, lower_end = value, f'{name} = {value}'
 
@@ -33,11 +39,11 @@ class LossRatio:
 
   Attributes:
     initial_levels: s0, an integer >= 1.
-    max_levels: An integer >= `initial_levels`.
+    max_levels: An integer in `[initial_levels, 32767]`.
   """
 
   initial_levels: int = 2
-  max_levels: int = 2**15 - 1
+  max_levels: int = _MAX_LEVELS
 
   def __post_init__(self):
     _check_levels(
@@ -94,7 +100,7 @@ class Plateau:
 
   Attributes:
     min_levels: The levels of the first rounds, an integer >= 1.
-    max_levels: An integer >= `min_levels`.
+    max_levels: An integer in `[min_levels, 32767]`.
     patience: phi in the paper, in rounds, an integer >= 1; a tenth of all
       rounds there.
     smoothing: psi in the paper, in `[0, 1)`.

@@ -50,7 +50,7 @@ def encode(x, step_size, bits, noise):
   positive entry of the largest size, which is clamped by less than a step.
 
   Args:
-    x: A float tensor of any shape `s`.
+    x: A float32 or float64 tensor of any shape `s`.
     step_size: A non-negative float scalar, alpha in the paper.
     bits: A Python int in `[1, 16]`.
     noise: A float tensor of shape `s`, uniform in `[0, 1)`.
@@ -98,6 +98,11 @@ def encode_to_nearest(x, step_size, bits):
   """
   offset = 2 ** (bits - 1)
   levels = tf.round(_levels(x, step_size, offset))
+  # What is rounded away from 0 may be more than the dtype's largest number.
+  largest = tf.floor(step_size.dtype.max / step_size)
+  largest = tf.where(largest < offset, largest, float(offset))
+  finite = tf.clip_by_value(levels, -largest, largest)
+  levels = tf.where(tf.math.is_finite(x), finite, levels)
   return tf.cast(levels, tf.int32) + offset
 
 

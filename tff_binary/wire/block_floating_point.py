@@ -3,7 +3,6 @@
 """The codec of block floating point: b bits an entry, 8 bits a block."""
 
 import collections
-import numbers
 
 import tensorflow as tf
 
@@ -42,7 +41,7 @@ class BlockFloatingPointCodec(codec.Codec):
         block_floating_point.MIN_BITS,
         block_floating_point.MAX_BITS,
     )
-    if not (isinstance(bits, numbers.Integral) and minimum <= bits <= maximum):
+    if not (codec.is_integer(bits) and minimum <= bits <= maximum):
       raise ValueError(
           f'bits must be an integer in [{minimum}, {maximum}], got {bits!r}.'
       )

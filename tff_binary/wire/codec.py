@@ -4,6 +4,7 @@
 
 import abc
 import collections
+import numbers
 
 import tensorflow as tf
 
@@ -139,6 +140,16 @@ def restored(entries, spec):
   if entries.shape == spec.shape:  # Python values.
     return entries
   return tf.reshape(entries, spec.shape)
+
+
+def is_number(value, kind=numbers.Real):
+  """Returns whether an argument is a number of Python's or NumPy's, no bool."""
+  return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def is_integer(value):
+  """Returns whether an argument is an integer of Python's or NumPy's."""
+  return is_number(value, numbers.Integral)
 
 
 class Float32Codec(Codec):

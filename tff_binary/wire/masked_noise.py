@@ -47,7 +47,7 @@ class MaskedNoiseCodec(codec.Codec):
           f'distribution must be one of {masked_noise.DISTRIBUTIONS}, got'
           f' {distribution!r}.'
       )
-    if not 1e-6 <= magnitude <= 1e6:
+    if not (codec.is_number(magnitude) and 1e-6 <= magnitude <= 1e6):
       raise ValueError(f'magnitude must be in [1e-6, 1e6], got {magnitude!r}.')
     self._is_signed = mask == 'signed'  # Python values.
     self._distribution = distribution

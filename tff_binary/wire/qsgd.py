@@ -4,7 +4,6 @@
 
 import collections
 import copy
-import numbers
 
 import tensorflow as tf
 
@@ -51,12 +50,7 @@ class QSGDCodec(codec.Codec):
     Raises:
       ValueError: If a value is outside its range.
     """
-    if not (
-        isinstance(levels, numbers.Integral) and 1 <= levels <= MAX_LEVELS
-    ):
-      raise ValueError(
-          f'levels must be an integer in [1, {MAX_LEVELS}], got {levels!r}.'
-      )
+    _check_levels(levels)
     if norm not in ('l2', 'max'):
       raise ValueError(f"norm must be 'l2' or 'max', got {norm!r}.")
     if coding not in ('fixed', 'elias'):
@@ -74,7 +68,12 @@ class QSGDCodec(codec.Codec):
 
     Returns:
       A `QSGDCodec`. What it encodes, any of them decodes.
+
+    Raises:
+      ValueError: If a Python number is outside its range.
     """
+    if not tf.is_tensor(levels):
+      _check_levels(levels)
     other = copy.copy(self)
     other._levels = levels
     return other
@@ -115,6 +114,13 @@ class QSGDCodec(codec.Codec):
       )
       entries = rounding.decode_sign_magnitude(codes, step_size, bits)
     return codec.restored(entries, spec)
+
+
+def _check_levels(levels):
+  if not (codec.is_integer(levels) and 1 <= levels <= MAX_LEVELS):
+    raise ValueError(
+        f'levels must be an integer in [1, {MAX_LEVELS}], got {levels!r}.'
+    )
 
 
 def _num_bits(levels):

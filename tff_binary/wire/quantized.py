@@ -3,7 +3,6 @@
 """Codecs that round every entry to one of some levels, b bits an entry."""
 
 import collections
-import numbers
 
 import tensorflow as tf
 
@@ -49,7 +48,7 @@ class QuantizedCodec(codec.Codec):
     self._is_qsgd = form == 'qsgd'  # Python values.
     minimum = 2 if self._is_qsgd else 1
     if not (
-        isinstance(bits, numbers.Integral) and minimum <= bits <= _MAX_BITS
+        codec.is_integer(bits) and minimum <= bits <= _MAX_BITS
     ):
       raise ValueError(
           f'bits must be an integer in [{minimum}, {_MAX_BITS}] with'
@@ -107,7 +106,7 @@ class RangeCodec(codec.Codec):
       ValueError: If `resolution` is outside its range.
     """
     # A step of twice the largest resolution is still a float32.
-    if not 0.0 < resolution <= _MAX_RESOLUTION:
+    if not (codec.is_number(resolution) and 0.0 < resolution <= _MAX_RESOLUTION):
       raise ValueError(
           'resolution must be a positive float, at most'
           f' {_MAX_RESOLUTION}, got {resolution!r}.'
@@ -151,14 +150,15 @@ class RangeCodec(codec.Codec):
         tf.cast(payload['bits'], tf.int32),
     )
     dtype = codec.wide(spec.dtype)
-    # Halves again. The weight comes last: a minimum that exceeds the dtype with
-    # its weight may belong to an entry near zero.
+    # Halves again, and the two after the weight, whose double may be infinite.
+    # The weight comes late: a minimum that exceeds the dtype with its weight may
+    # belong to an entry near zero.
     minimum, step_size = (
         0.5 * tf.cast(payload[name], dtype) for name in ('minimum', 'step_size')
     )
     entries = minimum + step_size * tf.cast(codes, dtype)
-    entries = tf.math.multiply_no_nan(entries, 2.0 * tf.cast(weight, dtype))
-    return codec.restored(entries, spec)
+    entries = tf.math.multiply_no_nan(entries, tf.cast(weight, dtype))
+    return codec.restored(2.0 * entries, spec)
 
 
 def _log2(x):

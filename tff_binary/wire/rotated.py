@@ -5,7 +5,6 @@
 import collections
 import functools
 import math
-import numbers
 
 import numpy as np
 import tensorflow as tf
@@ -36,6 +35,9 @@ _LARGEST_NORMAL = 4.5
 _NUM_HALVINGS = 60
 # How many entries of a block are never rounded to 0.
 _SMALLEST_NUMBER = 8
+# Rotations of blocks up to this size are not random enough: rounded to the
+# nearest value, a block of two is the same after all of them.
+_MAX_DRAWN = 16
 
 
 @functools.lru_cache(None)
@@ -96,7 +98,9 @@ class RotatedCodec(codec.Codec):
   single rotation by Hadamard's matrix takes the place of a uniformly random one is theirs; of a
   block with one entry that outweighs all others it hides these. Blocks in place
   of padding are ours, and that the eight largest entries of a block are never
-  rounded to 0, without which small blocks would be lost.
+  rounded to 0, without which small blocks would be lost. Of blocks of up to 16
+  entries `'unbiased'` draws which of the two values around an entry it is rounded
+  to, for otherwise they would not be right on average.
 
   The payload is `codes`, uint8 of shape `[ceil(n w / 8)]` for codes of w bits,
   `scales`, float32 of shape `[number of blocks]`, and `seed`, int32 of shape
@@ -126,13 +130,13 @@ class RotatedCodec(codec.Codec):
       )
     self._is_unbiased = scale == 'unbiased'  # Python values.
     if quantizer == 'max_lloyd':  # Python values.
-      if not (isinstance(bits, numbers.Integral) and bits in _CENTROIDS):
+      if not (codec.is_integer(bits) and bits in _CENTROIDS):
         raise ValueError(f'bits must be an integer in [1, 4], got {bits!r}.')
       centroids = _mirrored(np.array(_CENTROIDS[bits]))
       limits = (centroids[1:] + centroids[:-1]) / 2.0
     elif quantizer == 'entropy':  # Python values.
       low, high = _ENTROPIES
-      if not (isinstance(bits, numbers.Real) and low <= bits <= high):
+      if not (codec.is_number(bits) and low <= bits <= high):
         raise ValueError(
             f'bits of entropy must be in [{low}, {high:g}], got {bits!r}.'
         )
@@ -151,18 +155,13 @@ class RotatedCodec(codec.Codec):
       # No square overflows or vanishes.
       largest = norms.max_norm(block)
       unit = tf.math.divide_no_nan(block, largest)
-      rotated = rotation.rotate(unit, seeds.fold_in(seed, i))
-      square = tf.reduce_mean(rotated * rotated)
-      normal = tf.math.divide_no_nan(rotated, tf.sqrt(square))
-      codes.append(self._codes_of(normal))
-      rounded = tf.gather(self._centroids, codes[-1])
-      product = tf.reduce_mean(rotated * rounded)
-      if self._is_unbiased:
-        scale = tf.math.divide_no_nan(square, product)
+      block_seed = seeds.fold_in(seed, i)
+      rotated = rotation.rotate(unit, block_seed)
+      if self._is_unbiased and block.shape[0] <= _MAX_DRAWN:
+        block_codes, scale = self._draw(rotated, seeds.fold_in(block_seed, 0))
       else:
-        scale = tf.math.divide_no_nan(
-            product, tf.reduce_mean(rounded * rounded)
-        )
+        block_codes, scale = self._round(rotated)
+      codes.append(block_codes)
       scales.append(tf.minimum(scale * largest, value.dtype.max))
     _, bits = self.codes
     return collections.OrderedDict(
@@ -171,7 +170,29 @@ class RotatedCodec(codec.Codec):
         seed=tf.convert_to_tensor(seed, tf.int32),
     )
 
-  def _codes_of(self, normal):
+  def _round(self, rotated):
+    """Returns the codes of the nearest values, and the scale of these."""
+    square = tf.reduce_mean(rotated * rotated)
+    normal = tf.math.divide_no_nan(rotated, tf.sqrt(square))
+    codes = self._nearest(normal)
+    rounded = tf.gather(self._centroids, codes)
+    product = tf.reduce_mean(rotated * rounded)
+    if self._is_unbiased:
+      return codes, tf.math.divide_no_nan(square, product)
+    square = tf.reduce_mean(rounded * rounded)
+    return codes, tf.math.divide_no_nan(product, square)
+
+  def _draw(self, rotated, seed):
+    """Returns the codes of neighbouring values, right on average, and a scale."""
+    scale = norms.max_norm(rotated) / self._centroids[-1]
+    ratio = tf.math.divide_no_nan(rotated, scale)
+    below = tf.searchsorted(self._centroids[1:-1], ratio, side='right')
+    low, high = (tf.gather(self._centroids, below + k) for k in (0, 1))
+    noise = seeds.uniform(rotated.shape, seed)
+    is_high = noise < (ratio - low) / (high - low)
+    return below + tf.cast(is_high, tf.int32), scale
+
+  def _nearest(self, normal):
     """Returns the numbers of the centroids that entries are rounded to."""
     codes = tf.searchsorted(self._limits, normal, side='right')
     middle, is_odd = divmod(self._centroids.size, 2)

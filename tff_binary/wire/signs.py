@@ -13,8 +13,11 @@ from tff_binary.wire import codec
 from tff_binary.wire import packing
 
 
+_POSITIVE = f'a number in (0, {tf.float32.max:.6g}]'
+
+
 def _is_positive(value):
-  return isinstance(value, (int, float)) and 0.0 < value <= tf.float32.max
+  return codec.is_number(value) and 0.0 < value <= tf.float32.max
 
 
 class SignCodec(codec.Codec):
@@ -39,12 +42,12 @@ class SignCodec(codec.Codec):
     Raises:
       ValueError: If `step_size` is neither.
     """
-    if step_size != 'mean' and not _is_positive(step_size):  # Python values.
+    self._sends_step_size = isinstance(step_size, str) and step_size == 'mean'
+    if not (self._sends_step_size or _is_positive(step_size)):
       raise ValueError(
-          f"step_size must be 'mean' or a positive float, got {step_size!r}."
+          f"step_size must be 'mean' or {_POSITIVE}, got {step_size!r}."
       )
     self._step_size = step_size
-    self._sends_step_size = isinstance(step_size, str)
 
   def _sign_is_positive(self, value, seed):
     """Returns which signs are +1, a bool tensor of `value`'s shape."""
@@ -95,9 +98,9 @@ class NoisySignCodec(SignCodec):
     """
     for name, value in (('step_size', step_size), ('sigma', sigma)):
       if not _is_positive(value):
-        raise ValueError(f'{name} must be a positive float, got {value!r}.')
-    if not (isinstance(z, (int, float)) and z >= 1.0):
-      raise ValueError(f'z must be a float >= 1, got {z!r}.')
+        raise ValueError(f'{name} must be {_POSITIVE}, got {value!r}.')
+    if not (codec.is_number(z) and z >= 1.0):
+      raise ValueError(f'z must be a number >= 1, got {z!r}.')
     super().__init__(step_size)
     self._sigma = sigma
     self._z = float(z)
@@ -130,9 +133,7 @@ class StochasticSignCodec(SignCodec):
       ValueError: If a value is outside its range.
     """
     if not _is_positive(step_size):
-      raise ValueError(
-          f'step_size must be a positive float, got {step_size!r}.'
-      )
+      raise ValueError(f'step_size must be {_POSITIVE}, got {step_size!r}.')
     if bound not in ('max_norm', '2_norm'):
       raise ValueError(f"bound must be 'max_norm' or '2_norm', got {bound!r}.")
     super().__init__(step_size)

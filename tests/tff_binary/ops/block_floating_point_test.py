@@ -115,9 +115,15 @@ class BlockFloatingPointTest(tf.test.TestCase, parameterized.TestCase):
         tf.cast(y, tf.float32), _quantize(tf.cast(x, tf.float32), 8)
     )
 
-  def test_what_is_not_finite_stays_so(self):
-    y = _quantize(np.float32([np.nan, np.inf, -np.inf, 1.0]), 8)
-    self.assertAllEqual(np.isfinite(y), [False, False, False, True])
+  @parameterized.parameters(
+      tf.float16, tf.bfloat16, tf.float32, tf.float64
+  )
+  def test_what_is_not_finite_stays_so(self, dtype):
+    x = tf.constant([np.nan, np.inf, -np.inf, 1.0], dtype)
+    y = block_floating_point.quantize(x, 8, 'tensor', (1, 2))
+    self.assertAllEqual(
+        np.isfinite(tf.cast(y, tf.float32)), [False, False, False, True]
+    )
 
 
 if __name__ == '__main__':

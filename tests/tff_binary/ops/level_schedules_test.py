@@ -44,9 +44,10 @@ class LossRatioTest(tf.test.TestCase, parameterized.TestCase):
         _levels(level_schedules.LossRatio(2), losses), [2, 2, 4, 4, 8]
     )
 
-  @parameterized.parameters((0,), (1.5,), (4, 3))
+  @parameterized.parameters((0,), (1.5,), (4, 3), (2, 32768))
   def test_refuses(self, *arguments):
-    with self.assertRaisesRegex(ValueError, '_levels must be an integer >= '):
+    message = r'_levels must be an integer in \[.*, 32767\], got'
+    with self.assertRaisesRegex(ValueError, message):
       level_schedules.LossRatio(*arguments)
 
 
@@ -81,7 +82,7 @@ class PlateauTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(
       (dict(min_levels=0), 'min_levels'),
-      (dict(min_levels=8), 'max_levels must be an integer >= min_levels = 8'),
+      (dict(min_levels=8), r'max_levels must be .* in \[min_levels = 8, 32767\]'),
       (dict(patience=0), 'patience'),
       (dict(smoothing=1.0), 'smoothing'),
   )

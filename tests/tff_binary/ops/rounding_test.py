@@ -96,6 +96,16 @@ class EncodeTest(tf.test.TestCase, parameterized.TestCase):
       if np.all(np.isfinite(x)):
         self.assertAllEqual(np.isfinite(step_size), True)
 
+  @parameterized.parameters(0.5, 0.75, 0.9, 1.0, 3.0)
+  def test_nearest_of_finite_entries_is_finite(self, scale):
+    for entry in (3.4e38, np.finfo(np.float32).max, -3.4e38):
+      x = tf.constant([entry, 0.0, 0.0, 0.0])
+      step_size = rounding.root_mean_square_step_size(x, scale)
+      codes = rounding.encode_to_nearest(x, step_size, 4)
+      decoded = rounding.decode(codes, step_size, 4)
+      self.assertAllEqual(np.isfinite(decoded), [True] * 4)
+      self.assertAllEqual(decoded[1:], [0.0] * 3)
+
   def test_step_size_of_an_empty_tensor_is_zero(self):
     self.assertAllEqual(rounding.max_norm_step_size(tf.zeros([0, 3]), 4), 0.0)
 

@@ -57,6 +57,20 @@ class ZNoiseTest(tf.test.TestCase, parameterized.TestCase):
         share, expected, rtol=2e-3, atol=6 * math.sqrt(0.1 / num_draws)
     )
 
+  @parameterized.parameters(1.0, 2.0, 10.0, 100.0, 1e308)
+  def test_is_unbiased_for_small_updates(self, z):
+    num_draws, x = 1_000_000, 0.05
+    noise = signs.z_noise([num_draws], z, (1, 2))
+    step_size = signs.z_noise_step_size(1.0, z)
+    # A Gaussian's bias is 2e-5. Six standard deviations of 5 means: fails by
+    # chance once in 10^8.
+    self.assertAllClose(
+        np.mean(step_size * np.sign(x + noise)),
+        x,
+        rtol=0,
+        atol=2e-5 + 6 * step_size / math.sqrt(num_draws),
+    )
+
   @parameterized.parameters(1.0, 2.0, float('inf'))
   def test_is_symmetric(self, z):
     mean = np.mean(signs.z_noise([1_000_000], z, (1, 2)))

@@ -57,6 +57,7 @@ class MaskedNoiseCodecTest(tf.test.TestCase, parameterized.TestCase):
       (dict(mask='both'), r"^mask must be one of .*, got 'both'\."),
       (dict(distribution='x'), r"^distribution must be one of .*, got 'x'\."),
       (dict(magnitude=0.0), r'^magnitude must be in \[1e-6, 1e6\], got 0\.0\.'),
+      (dict(magnitude='1'), r"^magnitude must be in \[1e-6, 1e6\], got '1'\."),
   )
   def test_names_bad_arguments(self, arguments, message):
     with self.assertRaisesRegex(ValueError, message):

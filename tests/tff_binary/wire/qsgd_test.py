@@ -21,7 +21,7 @@ _NORMS_AND_CODINGS = [
 def _decode(codec, value, weight=1.0):
   spec = tf.TensorSpec(value.shape, value.dtype)
   # As the server does it: with another codec than the client's.
-  return codec.with_levels(None).decode(
+  return codec.with_levels(9).decode(
       codec.encode(value, _SEED), spec, weight
   )
 
@@ -130,12 +130,18 @@ class QSGDCodecTest(tf.test.TestCase, parameterized.TestCase):
       dict(levels=0),
       dict(levels=32768),
       dict(levels=2.0),
+      dict(levels=True),
       dict(norm='l1'),
       dict(coding='huffman'),
   )
   def test_refuses(self, **kwargs):
     with self.assertRaisesRegex(ValueError, f'^{list(kwargs)[0]} must be'):
       wire.QSGDCodec(**kwargs)
+
+  @parameterized.parameters(0, 32768, 2.0)
+  def test_refuses_other_levels(self, levels):
+    with self.assertRaisesRegex(ValueError, r'^levels must be .* \[1, 32767\]'):
+      wire.QSGDCodec().with_levels(levels)
 
 
 if __name__ == '__main__':

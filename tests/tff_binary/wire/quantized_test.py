@@ -127,7 +127,12 @@ class RangeCodecTest(tf.test.TestCase, parameterized.TestCase):
       decoded = _decode(wire.RangeCodec(), tf.constant([bad, 1.0]), 0.0)
       self.assertAllEqual(decoded, [0.0, 0.0])
 
-  @parameterized.parameters(0.0, -1.0, np.nan, np.inf)
+  def test_weights_up_to_the_largest_number(self):
+    for values in ([0.0, 0.1], [0.0, 0.0], [-0.5, 0.5]):
+      decoded = _decode(wire.RangeCodec(), tf.constant(values), 3e38)
+      self.assertAllClose(decoded / 3e38, values, rtol=1e-6)
+
+  @parameterized.parameters(0.0, -1.0, np.nan, np.inf, None, '1', True)
   def test_refuses_resolution(self, resolution):
     with self.assertRaisesRegex(ValueError, 'resolution must be a positive'):
       wire.RangeCodec(resolution)

@@ -49,9 +49,17 @@ class SignCodecTest(tf.test.TestCase, parameterized.TestCase):
   def test_empty_tensor(self):
     self.assertAllEqual(_decode(wire.SignCodec(), tf.zeros([0])), [])
 
-  @parameterized.parameters('max', 0.0, -1.0, np.nan, np.inf, None)
+  @parameterized.parameters(0.1, np.float32(0.1), np.float64(0.1), 1)
+  def test_takes_any_number(self, step_size):
+    codec = wire.SignCodec(step_size)
+    self.assertAllClose(_decode(codec, tf.ones([2])), [step_size] * 2)
+
+  @parameterized.parameters(
+      'max', 0.0, -1.0, 1e39, np.nan, np.inf, None, True, [np.ones(2)]
+  )
   def test_refuses_step_size(self, step_size):
-    with self.assertRaisesRegex(ValueError, 'positive float, got'):
+    message = r"'mean' or a number in \(0, 3.40282e\+38\], got"
+    with self.assertRaisesRegex(ValueError, message):
       wire.SignCodec(step_size)
 
 
@@ -75,7 +83,11 @@ class NoisySignCodecTest(tf.test.TestCase, parameterized.TestCase):
     )
 
   @parameterized.parameters(
-      ((0.0, 1.0), 'step_size'), ((1.0, -1.0), 'sigma'), ((1.0, 1.0, 0.5), 'z')
+      ((0.0, 1.0), 'step_size'),
+      ((1.0, -1.0), 'sigma'),
+      ((1.0, '1'), 'sigma'),
+      ((1.0, 1.0, 0.5), 'z'),
+      ((1.0, 1.0, None), 'z'),
   )
   def test_refuses(self, arguments, name):
     with self.assertRaisesRegex(ValueError, f'^{name} must be'):

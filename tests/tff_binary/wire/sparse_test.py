@@ -87,9 +87,16 @@ class SparseCodecTest(tf.test.TestCase, parameterized.TestCase):
         _decode(codec, value * np.nan, 0.0), tf.zeros_like(value)
     )
 
-  @parameterized.parameters(0.0, -0.1, 1.1, float('nan'))
+  @parameterized.parameters(1e-9, 1e-17, 5e-324)
+  def test_sends_one_entry_for_any_smaller_ratio(self, ratio):
+    value = _at([70_000], 200_000)
+    codec = wire.SparseCodec(ratio)
+    self.assertAllEqual(_decode(codec, value), value)
+    self.assertLess(sum(_num_bytes(codec, value).values()), 8)
+
+  @parameterized.parameters(0.0, -0.1, 1.1, float('nan'), 'a', None, True)
   def test_refuses(self, ratio):
-    with self.assertRaisesRegex(ValueError, f'in .0, 1., got {ratio}'):
+    with self.assertRaisesRegex(ValueError, f'in .0, 1., got {ratio!r}'):
       wire.SparseCodec(ratio)
 
 
