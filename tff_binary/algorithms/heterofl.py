@@ -36,7 +36,9 @@ class HeteroFL(registry.Hyperparameters):
   rate_choice: str = registry.hyperparameter(
       'fixed',
       'client i has always the rate number i, counted round and round, or'
-      ' clients draw a rate in each round',
+      ' clients draw a rate in each round; a client without an id, a dataset of'
+      ' batches, goes by its first batch, and if it is shuffled by another one'
+      ' in each round',
       choices=('fixed', 'drawn'),
       source='the paper has both, "fix" and "dynamic"',
   )

@@ -179,7 +179,8 @@ def _build_function(name, title, hyperparameters_class):
 
   def build(model_fn, *, hyperparameters=hyperparameters_class(), seed=0,
             **choices):
-    if not isinstance(hyperparameters, hyperparameters_class):
+    # A subclass may be another algorithm.
+    if type(hyperparameters) is not hyperparameters_class:
       raise TypeError(
           f'hyperparameters must be a {hyperparameters_class.__name__}, got'
           f' {hyperparameters!r}.'

@@ -40,7 +40,9 @@ class SignSGDMajorityVote(registry.Hyperparameters):
     return tff_binary.learning.Method(
         codec=tff_binary.wire.SignCodec(1.0),
         build_weight_layer=lambda: layers.SynchronizedKernel(
-            layers.TrainedUpdate(), history.initial_state, history.receive
+            layers.TrainedUpdate(self.fixed_step_size),
+            history.initial_state,
+            history.receive,
         ),
         weighting='uniform',
         build_distributor=functools.partial(

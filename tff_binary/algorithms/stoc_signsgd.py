@@ -11,7 +11,7 @@ from tff_binary.algorithms import registry
 @registry.register(
     'stoc_signsgd',
     title='Stoc-SignSGD',
-    source='Jin et al., 2020',
+    source='Safaryan and Richtárik, ICML 2021',
     summary='signs drawn with chances linear in the trained update',
 )
 @dataclasses.dataclass(frozen=True)
@@ -26,8 +26,8 @@ class StocSignSGD(registry.Hyperparameters):
       'b in the chance 1/2 + m / (2 b) of a plus: a norm of the update m of a'
       ' tensor',
       choices=('max_norm', '2_norm'),
-      source='FedBAT, appendix A.2; 2_norm: section 1 and Jin et al., arXiv'
-      ' 2002.10940',
+      source='FedBAT, appendix A.2; 2_norm: section 1, after Safaryan and'
+      ' Richtárik',
   )
 
   def method(self, seed=0):

@@ -17,6 +17,9 @@ from tff_binary.wire import bit_packing
 from tff_binary.wire import range_coding
 
 
+_MAX_BITS = {'packed': rounding.MAX_BITS, 'entropy': 8, 'changes': 8}
+
+
 @dataclasses.dataclass(frozen=True)
 class KernelQuantizer:
   """Quantizes a kernel once a round, in the same way wherever it is called.
@@ -113,10 +116,19 @@ def build_packed_broadcast(
 
   Returns:
     A `tff.learning.templates.DistributionProcess`.
+
+  Raises:
+    ValueError: If `coding` is none of these, or not for so many bits.
   """
   weights_type, is_compressed, _ = tensors
   shapes = [t.shape for t in weights_type.trainable]
   bits = quantizer.bits
+  largest = _MAX_BITS.get(coding, 0)
+  if bits > largest:
+    raise ValueError(
+        f'coding must be one of {", ".join(_MAX_BITS)}, the last two for at most'
+        f' 8 bits, got {coding!r} for {bits}.'
+    )
   is_entropy_coded = coding == 'entropy'  # Python values.
   counts = range_coding.counts(1, bits) if is_entropy_coded else None
 

@@ -44,9 +44,16 @@ class TrainedUpdate(weight_layer.WeightLayer):
     update_variable: The update, a trainable variable of the kernel's shape.
   """
 
-  def __init__(self, **kwargs):
+  def __init__(self, unit=1.0, **kwargs):
+    """Initializes the layer.
+
+    Args:
+      unit: What the server makes of a 1 that the codec sends.
+      **kwargs: Those of a Keras layer.
+    """
     # In float32 under mixed precision.
     super().__init__(dtype='float32', **kwargs)
+    self._unit = unit
 
   def build(self, kernel_shape):
     self.update_variable = self.add_weight(
@@ -67,7 +74,7 @@ class TrainedUpdate(weight_layer.WeightLayer):
 
   def uncompressed_update(self, kernel):
     del kernel
-    return self.update_variable.read_value()
+    return self.update_variable / self._unit
 
 
 class WrappedLayer(weight_layer.WeightLayer):

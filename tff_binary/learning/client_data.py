@@ -169,10 +169,15 @@ class BatchedClient:
     )
 
   def num_steps(self):
-    """Returns the limit, or the number of batches: known, or counted."""
-    if self._limit is not None:
-      return tf.constant(self._limit)
+    """Returns how many steps there are, at most the limit.
+
+    Batches are counted if the dataset does not know their number; with a limit
+    that is taken to be the number.
+    """
     known = tf.data.experimental.cardinality(self._dataset)
+    if self._limit is not None:
+      steps = tf.where(known >= 0, self._epochs * known, self._limit)
+      return tf.cast(tf.minimum(steps, self._limit), tf.int32)
     num_batches = tf.cond(
         known >= 0,
         lambda: known,

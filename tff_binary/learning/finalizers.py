@@ -234,7 +234,8 @@ def build_decoding_finalizer(
 ) -> tff.learning.templates.FinalizerProcess:
   """Builds the finalizer of an aggregate that is no update by itself.
 
-  A round without any usable client, whose aggregate is zero, changes nothing.
+  A round without any usable client, whose aggregate is zero, changes neither
+  weights nor optimizer state: what it decodes to may be anything.
 
   Args:
     tensors: The model's tensors.
@@ -269,7 +270,9 @@ def build_decoding_finalizer(
         ),
     )
 
-  @tff.tensorflow.computation(aggregate_type, weights_type, weights_type)
+  kept_type = (inner.initialize.type_signature.result.member, weights_type)
+
+  @tff.tensorflow.computation(aggregate_type, kept_type, kept_type)
   @tf.function
   def keep_without_clients(aggregate, old, new):
     # Without a client that can be used even the mean of the signs is zero.
@@ -300,13 +303,15 @@ def build_decoding_finalizer(
         decode_computation, (state[0], weights, aggregate)
     )
     output = inner.next(state[1], trainable, update)
+    new_state, new_weights = tff.federated_map(
+        keep_without_clients,
+        (aggregate, (state[1], weights), (output.state, output.result)),
+    )
     return tff.templates.MeasuredProcessOutput(
         tff.federated_zip(
-            (tff.federated_map(next_round, state[0]), output.state)
+            (tff.federated_map(next_round, state[0]), new_state)
         ),
-        tff.federated_map(
-            keep_without_clients, (aggregate, weights, output.result)
-        ),
+        new_weights,
         output.measurements,
     )
 

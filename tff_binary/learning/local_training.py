@@ -54,13 +54,16 @@ class LocalTraining:
       random before that, given the batch and an int32 seed of shape `[2]`, or
       `None`.
     num_steps: The most steps of a client whose data is a dataset of batches;
-      such a dataset may be infinite. `None` for no limit.
+      such a dataset may be infinite. Where it does not know its length, what
+      depends on a client's number of steps, such as FedBAT's warm-up, takes it
+      to have so many. `None` for no limit.
     proximal_strength: mu of FedProx (Li et al., MLSys 2020): half of it times
       the squared distance of all that a client trains from what it starts with
       is added to the loss which it minimizes. 0 for nothing.
     keep_optimizer_state: Whether a client goes on with the state of its
       optimizer, Adam's moments say, from the last round that it took part in,
-      as in the code of FedPM, github.com/BerivanIsik/sparse-random-networks.
+      as in the code of FedPM, github.com/BerivanIsik/sparse-random-networks;
+      with the learning rate of the process, if that is another one now.
   """
 
   local_epochs: int = 1
@@ -305,10 +308,12 @@ def build_client_update(
         loss += total_loss(output)
       return optimizer_state, num_trained + output.num_examples, loss
 
+    optimizer_state = _initial_optimizer_state(optimizer, local_variables)
     if local_training.keep_optimizer_state:
-      optimizer_state = client_state[-1]
-    else:
-      optimizer_state = _initial_optimizer_state(optimizer, local_variables)
+      # Learning rates and the like are those of this process.
+      optimizer_state = optimizer.set_hparams(
+          client_state[-1], optimizer.get_hparams(optimizer_state)
+      )
     optimizer_state, num_trained, loss = autograph.of_user(client.train)(
         take_step,
         (optimizer_state, tf.constant(0), tf.constant(0.0)),
@@ -381,13 +386,15 @@ def build_client_update(
     new_state = client_state
     if client_state:
       new_state = [autograph.of_user(layer.state)() for layer in layers]
+      new_state = _where(has_trained, new_state, client_state[: len(layers)])
       if local_training.keep_optimizer_state:
-        new_state.append(optimizer_state)
-      new_state = tf.nest.map_structure(
-          lambda new, old: tf.where(has_trained, new, old),
-          new_state,
-          client_state,
-      )
+        # The last step may have left infinite moments and finite variables.
+        is_usable = tf.logical_and(
+            has_trained, _are_finite(_floats(optimizer_state))
+        )
+        new_state.append(
+            _where(is_usable, optimizer_state, client_state[-1])
+        )
     num_examples = keep(tf.cast(num_examples, tf.float32))
     return update, num_examples, metrics, new_state
 
@@ -396,6 +403,19 @@ def build_client_update(
     return train_client(round_num, weights, data, client_state)
 
   return client_update
+
+
+def _where(condition, new, old):
+  """Returns one of two structures of the same kind."""
+  return tf.nest.map_structure(
+      lambda n, o: tf.where(condition, n, o), new, old
+  )
+
+
+def _floats(structure):
+  """Returns the tensors of a structure that are not integers or the like."""
+  tensors = map(tf.convert_to_tensor, tf.nest.flatten(structure))
+  return [x for x in tensors if x.dtype.is_floating]
 
 
 def _are_finite(tensors):

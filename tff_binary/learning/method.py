@@ -256,7 +256,8 @@ class Method:
   def with_local_bits(self, local_bits: int, seed: int = 0) -> 'Method':
     """Returns the method whose clients compute with so many bits.
 
-    Activations, errors, kernels and their gradients are rounded, as with LPT.
+    Activations, errors, compressed kernels and their gradients are rounded, as
+    with LPT.
     What the optimizer trains, and what is sent, is the method's all the same.
 
     Args:

@@ -101,9 +101,9 @@ def build_learning_process(
     downlink_difference_bits: The entropy of an entry of these differences, in
       bits, in [0.01, 4].
     local_bits: What clients compute with: 32, or 2 to 16 for activations,
-      errors, kernels and gradients in block floating point of so many bits, as
-      LPT does, see `layers.quantize_activations`. What is sent stays the
-      method's.
+      errors, compressed kernels and their gradients in block floating point of
+      so many bits, as LPT does, see `layers.quantize_activations`. What is sent
+      stays the method's.
     observe_updates: Whether clients measure what compression does to their
       updates, tensor by tensor, see `update_observer.UpdateObserver`. Not with
       a level schedule: clients observe before the aggregation tells them the

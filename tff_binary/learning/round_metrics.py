@@ -16,10 +16,10 @@ def round_metrics(
   over the clients and have the number of compressed parameters as denominator:
   `uplink_bits_per_param` counts the bytes of the compressed kernels alone,
   `uplink_bits_per_param_total` everything that is sent; the same two for the
-  downlink. Training metrics are named `train_<metric>` and None if no client had
-  a usable example. `sparsity` is the share
-  of zeros among the kernel entries of a quantized downlink. `received_loss` and
-  `levels` are the clients' loss before training and the round's number of
+  downlink; they are None in a round without clients. Training metrics are named
+  `train_<metric>` and None if no client had a usable example. `sparsity` is the
+  share of zeros among the kernel entries of a quantized downlink. `received_loss`
+  and `levels` are the clients' loss before training and the round's number of
   levels, where the aggregator adapts that.
 
   Where clients take kernels to a different extent, these count as the clients
@@ -73,13 +73,15 @@ def round_metrics(
       _find(metrics['distributor'], 'compressed_downlink_bytes_per_client', sum)
       or 0
   )
-  bits_per_param = 8.0 / (num_clients * params)
   row['uplink_bytes'] = uplink
   row['downlink_bytes'] = downlink
-  row['uplink_bits_per_param'] = bits_per_param * uplink_compressed
-  row['downlink_bits_per_param'] = bits_per_param * downlink_compressed
-  row['uplink_bits_per_param_total'] = bits_per_param * uplink
-  row['downlink_bits_per_param_total'] = bits_per_param * downlink
+  for name, num_bytes in (
+      ('uplink_bits_per_param', uplink_compressed),
+      ('downlink_bits_per_param', downlink_compressed),
+      ('uplink_bits_per_param_total', uplink),
+      ('downlink_bits_per_param_total', downlink),
+  ):
+    row[name] = 8.0 / (num_clients * params) * num_bytes if num_clients else None
   return row
 
 

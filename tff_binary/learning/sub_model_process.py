@@ -139,11 +139,11 @@ def build_sub_model_process(
   def report_ids(ids):
     return ids
 
-  @tff.tensorflow.computation(np.int32, ids_type, data_type)
+  # A shuffled dataset is another client's at every look: there is one a round.
+  @tff.tensorflow.computation(np.int32, ids_type, np.int32, data_type)
   @tf.function
-  def choose(round_num, ids, dataset):
+  def choose(round_num, ids, identity, dataset):
     client = read(dataset)
-    identity = client.identity()
     # Before this round as many have had their turn in each.
     position = round_num * tf.size(ids) + tf.math.count_nonzero(
         ids < identity, dtype=tf.int32
@@ -332,9 +332,10 @@ def build_sub_model_process(
   )
   def next_fn(state, client_datasets):
     weights, round_num = state.global_model_weights, state.client_work
+    identities = tff.federated_map(identify, client_datasets)
     if spec.in_turn:  # Python values.
       ids = tff.federated_aggregate(
-          tff.federated_map(identify, client_datasets),
+          identities,
           no_ids(),
           add_id,
           merge_ids,
@@ -347,6 +348,7 @@ def build_sub_model_process(
         (
             tff.federated_broadcast(round_num),
             tff.federated_broadcast(ids),
+            identities,
             client_datasets,
         ),
     )
@@ -429,9 +431,8 @@ def _present_labels(client, num_classes):
   def add(present, batch):
     _, labels, _ = keras_models.unpack_batch(batch)
     (labels,) = tf.nest.flatten(labels)
-    is_label = tf.one_hot(
-        tf.reshape(labels, [-1]), num_classes, True, False, dtype=tf.bool
-    )
+    labels = tf.cast(tf.reshape(labels, [-1]), tf.int64)
+    is_label = tf.one_hot(labels, num_classes, True, False, dtype=tf.bool)
     return tf.logical_or(present, tf.reduce_any(is_label, axis=0))
 
   return client.pass_over(add, tf.zeros([num_classes], tf.bool))

@@ -132,6 +132,12 @@ class RegistryTest(parameterized.TestCase):
       algorithms.build_fedbat(
           lambda: None, hyperparameters=algorithms.FedAvg()
       )
+    # Also of one that is a subclass.
+    self.assertTrue(issubclass(algorithms.BiFLFull, algorithms.BiFL))
+    with self.assertRaisesRegex(TypeError, 'must be a BiFL, got BiFLFull'):
+      algorithms.build_bifl(
+          lambda: None, hyperparameters=algorithms.BiFLFull()
+      )
 
   def test_import_does_not_import_tensorflow(self):
     # The flags of the launcher and its --help come from here.

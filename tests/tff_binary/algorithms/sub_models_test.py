@@ -245,11 +245,16 @@ class SubModelsTest(tf.test.TestCase, parameterized.TestCase):
     ):
       self.assertAllEqual(w, v)
 
-  def test_clients_may_be_datasets_of_batches(self):
-    batches = [
-        tf.data.Dataset.from_tensor_slices(tiny.arrays(12, seed=i)).batch(4)
-        for i in range(3)
-    ]
+  @parameterized.parameters(np.int32, np.int16, np.float32)
+  def test_clients_may_be_datasets_of_batches(self, labels_dtype):
+    batches = []
+    for i in range(3):
+      features, labels = tiny.arrays(12, seed=i)
+      batches.append(
+          tf.data.Dataset.from_tensor_slices(
+              (features, labels.astype(labels_dtype))
+          ).batch(4)
+      )
     for name, hyperparameters in (
         ('heterofl', {}),
         ('splitmix', dict(num_bases=2)),
@@ -263,6 +268,27 @@ class SubModelsTest(tf.test.TestCase, parameterized.TestCase):
       _, rows = _train(process, batches)
       self.assertEqual(rows[0]['num_examples'], 36)
       self.assertTrue(np.isfinite(rows[1]['train_loss']))
+
+  def test_shuffled_clients_take_their_turns(self):
+    batches = [
+        tf.data.Dataset.from_tensor_slices(tiny.arrays(64, seed=i))
+        .shuffle(64)
+        .batch(4)
+        for i in range(3)
+    ]
+    process = algorithms.build_splitmix(
+        learning.keras_model_fn(_model, batches[0].element_spec),
+        hyperparameters=algorithms.SplitMix(num_bases=3, budgets='0.34'),
+        seed=3,
+    )
+    state = process.initialize()
+    for _ in range(4):
+      old = state.global_model_weights.trainable[0]
+      state = process.next(state, batches).state
+      new = state.global_model_weights.trainable[0]
+      # Each client trains another one of the three bases, of two units each.
+      is_trained = np.any(np.not_equal(old, new), axis=0)
+      self.assertAllEqual(is_trained, [True] * 6)
 
   @parameterized.parameters(
       ('heterofl', 'rates', ''),

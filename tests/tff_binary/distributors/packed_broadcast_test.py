@@ -176,6 +176,15 @@ class PackedBroadcastTest(tf.test.TestCase, parameterized.TestCase):
     ):
       distributors.KernelQuantizer(bits)
 
+  @parameterized.parameters(
+      ('entropie', 4), ('differences', 4), ('entropy', 9), ('changes', 16)
+  )
+  def test_refuses_coding(self, coding, bits):
+    with self.assertRaisesRegex(
+        ValueError, f"coding must be .* got '{coding}' for {bits}"
+    ):
+      _broadcast(distributors.KernelQuantizer(bits), coding=coding)
+
 
 if __name__ == '__main__':
   tf.test.main()

@@ -129,9 +129,18 @@ class BatchedClientTest(tf.test.TestCase, parameterized.TestCase):
     _, weight, num_steps, _ = _probing_client(num_steps=5)(_batches(9).repeat())
     self.assertEqual(num_steps, 5)
     self.assertEqual(weight, 4 + 4 + 1 + 4 + 4)
-    # And is told of as many where there are less.
-    _, weight, num_steps, last_step = _probing_client(num_steps=5)(_batches(8))
-    self.assertEqual((weight, num_steps, last_step), (8, 5, 5))
+
+  @parameterized.parameters((8, 1, 2), (8, 2, 4), (8, 3, 5), (20, 1, 5))
+  def test_knows_how_many_of_the_most_steps_there_are(
+      self, num_examples, local_epochs, steps
+  ):
+    train = _probing_client(num_steps=5, local_epochs=local_epochs)
+    dataset = _batches(num_examples)
+    _, weight, *told = train(dataset)
+    self.assertEqual((weight, told), (4 * steps, [steps, steps]))
+    # Of a dataset that does not know its length it takes the most.
+    _, weight, *told = train(_of_unknown_cardinality(dataset))
+    self.assertEqual((weight, told), (4 * steps, [5, 5]))
 
   def test_infinite_dataset_is_an_error(self):
     with self.assertRaisesRegex(

@@ -4,6 +4,7 @@
 
 import collections
 
+from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 import tensorflow_federated as tff
@@ -50,7 +51,7 @@ def _build(server_optimizer=None):
   )
 
 
-class FinalizersTest(tf.test.TestCase):
+class FinalizersTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_adds_the_update_to_both_halves(self):
     process = _build()
@@ -119,6 +120,37 @@ class FinalizersTest(tf.test.TestCase):
     self.assertAllEqual(run(0.5, [1.0, 0.0], [1.0, 0.0]), [[2.5, 1], [4.5, 2]])
     # Zeros are the mean of no client.
     self.assertAllEqual(run(1.0, [0.0, 0.0], [0.0, 0.0]), weights.trainable)
+
+  @parameterized.parameters(
+      tff.learning.optimizers.build_sgdm(1.0, momentum=0.9),
+      tff.learning.optimizers.build_adam(0.1),
+  )
+  def test_no_client_leaves_the_optimizer_of_replacing_methods(self, optimizer):
+    # The mean of no client is no kernel: minus the old one would be an update.
+    tensor_types = [_KERNEL]
+    process = finalizers.build_replacing_finalizer(
+        distributors.ModelTensors(
+            tff.to_type(tff.learning.models.ModelWeights(tensor_types, [])),
+            [True],
+            [],
+        ),
+        tff.to_type(
+            collections.OrderedDict(trainable=tensor_types, non_trainable=[])
+        ),
+        optimizer,
+    )
+    aggregate = lambda *entries: collections.OrderedDict(
+        trainable=[np.float32(entries)], non_trainable=[]
+    )
+    weights = tff.learning.models.ModelWeights([np.float32([4.0, 2.0])], [])
+    first = process.next(process.initialize(), weights, aggregate(3.0, 2.5))
+    second = process.next(first.state, first.result, aggregate(0.0, 0.0))
+    tf.nest.map_structure(self.assertAllEqual, second.result, first.result)
+    round_num, optimizer_state = second.state
+    self.assertEqual(round_num, 2)
+    tf.nest.map_structure(
+        self.assertAllEqual, optimizer_state, first.state[1]
+    )
 
 
 if __name__ == '__main__':

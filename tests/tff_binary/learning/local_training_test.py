@@ -276,6 +276,45 @@ class KeptOptimizerStateTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllClose(w, e, atol=1e-6)
 
 
+  def _process(self, optimizer):
+    return learning.build_learning_process(
+        learning.keras_model_fn(tiny.dense_model, tiny.element_spec()),
+        element_spec=tiny.element_spec(),
+        local_training=learning.LocalTraining(
+            batch_size=12, optimizer=optimizer, keep_optimizer_state=True
+        ),
+    )
+
+  def test_learning_rate_is_that_of_the_process(self):
+    build = lambda rate: self._process(
+        tff.learning.optimizers.build_sgdm(rate, momentum=0.9)
+    )
+    client = [tiny.client(12)]
+    slow, fast = build(0.1), build(0.2)
+    state, kept, _ = slow.next(
+        slow.initialize(), [slow.initialize_client(0)], client
+    )
+    before = slow.get_model_weights(state).trainable
+    changes = []
+    for process in (slow, fast):
+      state_after, _, _ = process.next(state, kept, client)
+      after = process.get_model_weights(state_after).trainable
+      changes.append([w - v for w, v in zip(after, before)])
+    for slow_change, fast_change in zip(*changes):
+      self.assertAllClose(fast_change, 2.0 * slow_change, rtol=1e-4)
+
+  def test_overflow_of_a_last_step_is_not_kept(self):
+    process = self._process(tff.learning.optimizers.build_adam(0.1))
+    features, labels = tiny.arrays(12)
+    state, kept = process.initialize(), [process.initialize_client(0)]
+    for scale in (1.0, 1e30, 1.0):
+      data = [learning.client_dataset(np.float32(scale) * features, labels, 0)]
+      state, kept, metrics = process.next(state, kept, data)
+      for x in tf.nest.flatten(kept):
+        self.assertAllEqual(np.isfinite(x), np.ones_like(x, bool))
+    self.assertEqual(learning.round_metrics(metrics)['non_finite_clients'], 0)
+
+
 class ReportedLossTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(None, _Binarization)

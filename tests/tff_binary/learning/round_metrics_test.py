@@ -89,6 +89,12 @@ class RoundMetricsTest(absltest.TestCase):
     self.assertAlmostEqual(row['downlink_bits_per_param'], 8 * 413 / 200)
     self.assertNoCommonElements(row, ['received_bytes', 'train_received_bytes'])
 
+  def test_no_clients_have_no_bits_per_parameter(self):
+    row = learning.round_metrics(_metrics(_packed_mean(0, 100, 0, 0)))
+    self.assertEqual(row['uplink_bytes'], 0)
+    bits = [v for k, v in row.items() if 'bits_per_param' in k]
+    self.assertEqual(bits, [None] * 4)
+
   def test_values_are_python_numbers(self):
     row = learning.round_metrics(_metrics(_packed_mean(1, 8, 5, 9)))
     self.assertEqual({type(v) for v in row.values()}, {int, float})

@@ -47,6 +47,8 @@ class UpdateObserverTest(tf.test.TestCase, parameterized.TestCase):
       (layers.LearnableBinarization(), -0.1 * _GRADIENT),
       (layers.LearnableTernarization(), -0.1 * _GRADIENT),
       (layers.LowPrecisionComputation(None, 16, 'tensor'), -0.1 * _GRADIENT),
+      (layers.TrainedUpdate(), -0.1 * _GRADIENT),
+      (layers.TrainedUpdate(0.01), -10.0 * _GRADIENT),
       (
           layers.LowPrecisionKernel(16, 'tensor'),
           _KERNEL - 0.1 * _GRADIENT,
