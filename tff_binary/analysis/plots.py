@@ -8,6 +8,7 @@ import pathlib
 import numpy as np
 
 from tff_binary.analysis import quantities
+from tff_binary.programs import curves as curves_lib
 
 _MAX_CURVES = 8  # Whose names a legend has room for.
 _MAX_ROUNDS = 6
@@ -43,12 +44,12 @@ def plot_quantity(
       axes.plot(
           rounds,
           values,
-          label=name,
+          label=curves_lib.as_text(name),
           color=_color(i, len(curves)),
           # A single point is a curve that no line shows.
           marker='o' if len(points) == 1 else None,
       )
-    axes.set_title(title)
+    axes.set_title(curves_lib.as_text(title))
     axes.set_xlabel('rounds')
     axes.xaxis.get_major_locator().set_params(integer=True)
     if quantity in _LOGARITHMIC and all(
@@ -89,7 +90,8 @@ def plot_histograms(
             label=f'round {round_num}',
             color=_color(i, len(places), always_map=True),
         )
-      axes.set_title(f'{label}: {kernel}', fontsize='small')
+      title = curves_lib.as_text(f'{label}: {kernel}')
+      axes.set_title(title, fontsize='small')
       axes.set_yscale('log')
       axes.set_xlabel('weight')
       axes.grid(alpha=0.3)

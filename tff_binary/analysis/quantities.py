@@ -17,6 +17,7 @@ import math
 import pathlib
 import re
 from typing import Any, Optional, Union
+import zipfile
 
 import numpy as np
 import tensorflow as tf
@@ -31,6 +32,7 @@ from tff_binary.programs import run_folder
 _MODELS = 'models'
 _OBSERVED = ('step_size', 'update_error', 'update_cosine', 'flipped_bits')
 _WHOLE_MODEL = 'model'
+_KERAS_FILE = 'model.keras'
 
 # From the number of rounds and the name of a tensor to a value.
 Series = dict[tuple[int, str], float]
@@ -71,7 +73,7 @@ def analyze(folder: Union[str, pathlib.Path]) -> Analysis:
     )
   rows = metrics.read_history(folder, result['rounds'])
   analysis = Analysis(collections.OrderedDict(), {}, [])
-  model, reason = _load_model(folder / result['model'])
+  model, reason = _load_model(folder, result['model'])
   if model is None:
     analysis.notes.append(f'no model to analyze: {reason}')
   else:
@@ -81,16 +83,22 @@ def analyze(folder: Union[str, pathlib.Path]) -> Analysis:
   return analysis
 
 
-def _load_model(path):
+def _load_model(folder, name):
   """Returns the final model and None, or None and the reason."""
+  if name != _KERAS_FILE:
+    return None, f'{name}: only {_KERAS_FILE} is read, others may hold code'
+  path = folder / name
   if not path.exists():
     raise files.DamagedFileError(path, 'it is missing')
   try:
-    # Without the code that a file may hold.
-    return tf.keras.models.load_model(path, compile=False), None
+    # Of any other format, whatever its name, Keras runs the code that it holds.
+    if not zipfile.is_zipfile(path):
+      raise ValueError('it is not of the Keras format')
+    model = tf.keras.models.load_model(path, compile=False, safe_mode=True)
+    return model, None
   except Exception as e:  # pylint: disable=broad-exception-caught
     # Whatever keeps Keras from making the user's classes again.
-    return None, f'{path.name}: {files.reason(e)}'
+    return None, f'{name}: {files.reason(e)}'
 
 
 def _names(model):
@@ -126,9 +134,10 @@ def _analyze_models(model, folder, rounds, analysis):
     if bound is not None:
       series = analysis.quantities.setdefault('lipschitz_bound', {})
       series[round_num, _WHOLE_MODEL] = bound()
-  analysis.quantities['sparsity'] = {
-      key: weights_lib.sparsity(value) for key, value in values.items()
-  }
+  if values:
+    analysis.quantities['sparsity'] = {
+        key: weights_lib.sparsity(value) for key, value in values.items()
+    }
   largest = collections.defaultdict(float)
   for (_, name), value in values.items():
     largest[name] = max(largest[name], float(np.max(np.abs(value), initial=0)))

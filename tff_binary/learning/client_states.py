@@ -12,6 +12,10 @@ from tff_binary import files
 
 ClientId = Union[int, str]
 
+# An id that is the name of its file.
+_PLAIN_ID = r'[a-z0-9_-]{1,100}'
+_FILE_NAME = re.compile(rf'(\.tmp_)?({_PLAIN_ID}|%[0-9a-f]{{64}})\.(\d+)\.npz')
+
 
 class ClientStateError(files.DamagedFileError):
   """The state of a client is missing or damaged.
@@ -55,7 +59,8 @@ class ClientStates:
     """Opens or creates a store.
 
     Args:
-      folder: Its folder, which holds nothing else.
+      folder: Its folder. Files that have other names than the store's own stay
+        as they are.
       initial_state: A function from a client id to the state of a client before
         its first round.
       rounds: `rounds` as it was at the checkpoint.
@@ -74,11 +79,14 @@ class ClientStates:
     self._replaced = {}
     found = {}
     for path in self._folder.iterdir():
-      match = re.fullmatch(r'([^.]+)\.(\d+)\.npz', path.name)
-      if match is None or int(match[2]) > rounds_done:
+      match = _FILE_NAME.fullmatch(path.name)
+      if match is None:
+        continue
+      temporary, name, round_num = match.groups()
+      if temporary or int(round_num) > rounds_done:
         path.unlink()
       else:
-        found.setdefault(match[1], []).append(int(match[2]))
+        found.setdefault(name, []).append(int(round_num))
     for client_id, round_num in self.rounds.items():
       name = _file_name(client_id)
       if round_num not in found.get(name, ()):
@@ -153,7 +161,7 @@ class ClientStates:
 
 def _file_name(client_id):
   """Returns a name of its own for each client, on any file system."""
-  if re.fullmatch(r'[a-z0-9_-]{1,100}', client_id):
+  if re.fullmatch(_PLAIN_ID, client_id):
     return client_id
   digest = hashlib.sha256(client_id.encode('utf-8', 'surrogatepass'))
   return f'%{digest.hexdigest()}'

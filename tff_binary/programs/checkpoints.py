@@ -9,7 +9,6 @@ name of its folder for a pattern.
 
 import dataclasses
 import pathlib
-import re
 from typing import Any
 
 from tff_binary import files
@@ -71,7 +70,7 @@ class Checkpoints:
   def round_nums(self):
     """The numbers of the rounds, in ascending order."""
     found = (
-        re.fullmatch(r'round_(\d+)\.npz', p.name) for p in self._path.iterdir()
+        run_folder.CHECKPOINT.fullmatch(p.name) for p in self._path.iterdir()
     )
     return sorted(int(match[1]) for match in found if match)
 
@@ -96,21 +95,13 @@ class Checkpoints:
     damaged = []
     for round_num in reversed(self.round_nums):
       try:
-        arrays, metadata = files.read_arrays(self.path_of(round_num))
+        checkpoint = _read(self.path_of(round_num), round_num)
       except files.DamagedFileError as e:
         damaged.append(e)
         continue
-      if metadata['format'] != _FORMAT:
-        raise run_folder.RunFolderError(
-            f'{self.path_of(round_num)} has format {metadata["format"]}, this'
-            f' version of tff_binary reads {_FORMAT}; use the version that has'
-            ' written it or choose another folder'
-        )
       for error in damaged:
         say(f'{error}; going back to round {round_num}')
-      return Checkpoint(
-          self.path_of(round_num), round_num, arrays, metadata['notes']
-      )
+      return checkpoint
     if damaged:
       raise run_folder.RunFolderError(
           f'{damaged[0]}, and no older checkpoint is whole; restore it from a'
@@ -124,12 +115,15 @@ class Checkpoints:
     Args:
       state: The server state, a structure of arrays.
       round_num: The number of the round.
-      notes: A dict of what JSON can hold.
+      notes: A dict of what JSON can hold; `history` has an entry for each round
+        up to this one.
     """
     files.write_arrays(
         self.path_of(round_num), state, {'format': _FORMAT, 'notes': notes}
     )
-    for old in self.round_nums[:-_KEPT]:
+    # Files of later rounds are damaged, or the run would go on from them.
+    done = [n for n in self.round_nums if n <= round_num]
+    for old in done[:-_KEPT]:
       self.path_of(old).unlink()
 
   def _refuse_saved_models(self):
@@ -140,3 +134,27 @@ class Checkpoints:
             ' its checkpoints were plain arrays; it is a program, which this'
             ' version does not run: use that version or choose another folder'
         )
+
+
+def _read(path, round_num):
+  """Reads the checkpoint of a round.
+
+  Raises:
+    DamagedFileError: If the file is not whole or is something else.
+    RunFolderError: If this version does not read it.
+  """
+  arrays, metadata = files.read_arrays(path)
+  if not isinstance(metadata, dict) or not metadata.keys() >= {
+      'format', 'notes'
+  }:
+    raise files.DamagedFileError(path, 'it is no checkpoint')
+  if metadata['format'] != _FORMAT:
+    raise run_folder.RunFolderError(
+        f'{path} has format {metadata["format"]}, this version of tff_binary'
+        f' reads {_FORMAT}; use the version that has written it or choose'
+        ' another folder'
+    )
+  rounds = len(metadata['notes']['history'])
+  if rounds != round_num:  # A copy under another name.
+    raise files.DamagedFileError(path, f'it is of round {rounds}')
+  return Checkpoint(path, round_num, arrays, metadata['notes'])

@@ -4,6 +4,7 @@
 
 from collections.abc import Callable, Hashable, Sequence
 import hashlib
+import json
 from typing import Any, Optional, Union
 
 import numpy as np
@@ -97,6 +98,14 @@ class StoredClients:
         'clients_sha256': sha256(tf.nest.flatten(list(self._arrays))),
     }
 
+  def details(self):
+    """Returns what `settings` leave out, as JSON holds it.
+
+    They are settings of their own: those of test clients are compared as a
+    whole, with what earlier versions have recorded.
+    """
+    return {'client_element_spec': str(self.element_spec)}
+
   def next_round(self, process, folder: str, is_remote: bool):
     """Returns `process.next` with clients' positions in place of their data.
 
@@ -179,12 +188,23 @@ class DatasetClients:
         'num_clients': len(self),
         'client_ids_sha256': _sha256_of_strings(self.ids),
         'client_element_spec': str(self.element_spec),
-        # That of a ClientData is TFF's.
+        # Methods are described by `details`.
         'clients': None
         if hasattr(function, '__self__')
         else fingerprints.describe(function),
         'preprocess': fingerprints.describe(self._preprocess),
     }
+
+  def details(self):
+    """See `StoredClients.details`."""
+    owner = getattr(self._create_dataset, '__self__', None)
+    if isinstance(owner, tff.simulation.datasets.ClientData):
+      description = _describe_client_data(owner)
+    else:
+      description = fingerprints.describe(self._create_dataset)
+    # The object of a method may hold much.
+    text = json.dumps(description, sort_keys=True)
+    return {'client_datasets_sha256': _sha256_of_strings([text])}
 
   def __getitem__(self, position):
     """Returns the dataset of the client at a position."""
@@ -239,6 +259,18 @@ def _sha256_of_strings(values):
     value = value if isinstance(value, bytes) else str(value).encode()
     digest.update(b'%d:%s' % (len(value), value))
   return digest.hexdigest()
+
+
+def _describe_client_data(client_data):
+  """Describes a ClientData by its functions: its files may have moved."""
+  parts = [fingerprints.describe(type(client_data))]
+  for _, value in sorted(vars(client_data).items()):
+    if isinstance(value, tff.simulation.datasets.ClientData):
+      parts.append(_describe_client_data(value))
+    # TFF makes and keeps a computation when one is asked for.
+    elif callable(value) and not isinstance(value, tff.Computation):
+      parts.append(fingerprints.describe(value))
+  return parts
 
 
 def _is_compatible(spec, expected):

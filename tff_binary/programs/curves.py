@@ -81,13 +81,23 @@ def plot_curves(folders, path, labels=None, against=tuple(AXES), may_differ=()):
       axes.xaxis.set_minor_formatter(ticker.NullFormatter())
     axes.grid(alpha=0.3)
   monitor = configurations[0].runs[0].record.monitor
-  pictures[0].set_ylabel(monitor.replace('_', ' '))
+  pictures[0].set_ylabel(as_text(monitor.replace('_', ' ')))
   if BITS in against or len(configurations) > 8:  # It would hide something.
     handles, names = pictures[0].get_legend_handles_labels()
     fig.legend(handles, names, loc='outside right center')
   else:
     pictures[0].legend()
   fig.savefig(path, format='png', dpi=120)
+
+
+def as_text(name):
+  """Returns a name as a label that Matplotlib shows as it is.
+
+  It takes what stands between dollar signs for mathematics, and leaves what
+  begins with an underscore out of legends.
+  """
+  text = name.replace('$', r'\$')
+  return f'\u200b{text}' if text.startswith('_') else text  # Of no width.
 
 
 def _draw_curves(axes, configurations, field, label):
@@ -103,7 +113,7 @@ def _draw_curves(axes, configurations, field, label):
     (line,) = axes.plot(
         x,
         means,
-        label=configuration.name,
+        label=as_text(configuration.name),
         linestyle=style,
         # A single evaluation is a curve of one point, which no line shows.
         marker='o' if len(points) == 1 else None,
@@ -131,7 +141,7 @@ def _draw_points(axes, configurations):
         [_bits(configuration)],
         [statistics.fmean(values)],
         [metrics.deviation(values)] if len(values) > 1 else None,
-        label=configuration.name,
+        label=as_text(configuration.name),
         marker=marker,
         linestyle='',
         capsize=2,

@@ -142,7 +142,7 @@ class _Evaluator:
       self, model, data, preprocess_fn, batch_size, use_xla, losses_and_metrics
   ):
     """Initializes the evaluator; `data` are an example of what it takes."""
-    spec = _batch_spec(data)
+    spec = batch_spec(data)
     has_strings = any(s.dtype == tf.string for s in tf.nest.flatten(spec))
     self._batch_size = batch_size
     self._model = keras_models.KerasModel(
@@ -181,8 +181,8 @@ def _as_data(data, name):
   return structures.as_examples(data, name)
 
 
-def _batch_spec(data):
-  """Returns the spec of batches of any size."""
+def batch_spec(data: Any) -> Any:
+  """Returns the spec of batches of any size of arrays or a dataset."""
   if isinstance(data, tf.data.Dataset):
     data = data.element_spec
   return tf.nest.map_structure(

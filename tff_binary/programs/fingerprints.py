@@ -291,7 +291,8 @@ def _describe_object(value, again):
   """Describes an object by its class and what can be read of it."""
   if hasattr(value, 'python_function'):  # A tf.function.
     return again(value.python_function)
-  if hasattr(value, '__qualname__'):  # A function in C.
+  # A function in C. Generators have the name of one too, but of no module.
+  if hasattr(value, '__qualname__') and hasattr(value, '__module__'):
     return f'{value.__module__}.{value.__qualname__}'
   root = type(value).__module__.split('.')[0]
   if dataclasses.is_dataclass(value):

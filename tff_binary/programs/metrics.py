@@ -75,7 +75,7 @@ def read_history(path, rounds=0):
     if not rounds:
       return []
     raise files.DamagedFileError(file, f'it is missing; {_REMEDY}') from None
-  except ValueError as e:
+  except (ValueError, csv.Error) as e:
     raise files.DamagedFileError(file, f'{e}; {_REMEDY}') from e
   return rows
 
@@ -162,7 +162,7 @@ class History:
       )
     row = {'test_loss': None, monitor: None, 'eval_seconds': None, **row}
     values = _measured([*self.rows, row], monitor)
-    best = _MODES[self._mode or _default_mode(monitor)]
+    best = _MODES[self._mode or default_mode(monitor)]
     row[_BEST + monitor] = best(
         (v for v in values if not math.isnan(v)), default=None
     )
@@ -185,13 +185,14 @@ def check_monitor(monitor, mode):
   """Raises a `ValueError` if `mode` is not for `monitor`, see `History`."""
   if mode not in (None, *_MODES):
     raise ValueError(f"mode must be 'max' or 'min', got {mode!r}")
-  if monitor is not None and mode is None and _default_mode(monitor) is None:
+  if monitor is not None and mode is None and default_mode(monitor) is None:
     raise ValueError(
         f"mode must be 'max' or 'min' for the monitor {monitor!r}, got None"
     )
 
 
-def _default_mode(monitor):
+def default_mode(monitor):
+  """Returns what is best of an accuracy or a loss; None for another metric."""
   for ending, mode in (('accuracy', 'max'), ('loss', 'min')):
     if monitor.endswith(ending):
       return mode

@@ -36,16 +36,22 @@ class KeptModels:
   def save(self, model, round_num):
     """Writes the weights of a Keras model."""
     self._path.mkdir(exist_ok=True)
-    files.write_arrays(self._file(round_num), model.get_weights(), {})
+    files.write_arrays(
+        self._file(round_num), model.get_weights(), {'round_num': round_num}
+    )
 
   def load(self, model, round_num):
     """Gives a Keras model the weights of a round.
 
     Raises:
-      DamagedFileError: If the file is not whole or is of another model.
+      DamagedFileError: If the file is not whole or is of another model or
+        round.
     """
-    arrays, _ = files.read_arrays(self._file(round_num))
+    arrays, metadata = files.read_arrays(self._file(round_num))
     try:
+      # Earlier versions noted nothing.
+      if metadata not in ({}, {'round_num': round_num}):
+        raise ValueError('it is not of this round')
       model.set_weights(files.pack_as(model.get_weights(), arrays))
     except ValueError as e:
       raise files.DamagedFileError(

@@ -94,9 +94,13 @@ class Run:
       The megabytes of all clients, up and down; None if it never was.
     """
     points = [p for p in self.record.points if not math.isnan(p.value)]
-    best = self.record.rows[-1][f'best_{self.record.monitor}']
-    # Whether it is the highest or the lowest is known to the run alone.
-    sign = 1 if points and best >= max(p.value for p in points) else -1
+    mode = self.record.settings.get('arguments', {}).get('mode')
+    mode = mode or metrics.default_mode(self.record.monitor)
+    if mode is None:  # A user's metric, and config.json is lost.
+      best = self.record.rows[-1][f'best_{self.record.monitor}']
+      is_highest = points and best >= max(p.value for p in points)
+      mode = 'max' if is_highest else 'min'
+    sign = 1 if mode == 'max' else -1
     reached = (p.total for p in points if sign * (p.value - target) >= 0)
     return next(reached, None)
 

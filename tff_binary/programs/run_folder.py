@@ -23,6 +23,9 @@ _RESULT = 'result.json'
 _LOG = 'worker.log'
 _CHECKPOINTS = 'checkpoints'
 
+# The names of the files in checkpoints/, with the number of the round.
+CHECKPOINT = re.compile(r'round_(\d+)\.npz')
+
 # The section of the settings whose values are left out where they are defaults.
 OPTIONS = 'options'
 
@@ -65,31 +68,38 @@ class RunFolder:
       self.path.mkdir(parents=True, exist_ok=True)
       self._check_contents()
       self._lock = open(self.path / _LOCK, 'a')
-    except OSError as e:
-      self._raise_if_disk_full(e)
+    except (OSError, files.DamagedFileError) as e:
+      self._raise_explained(e)
       raise RunFolderError(f'cannot use {self.path}: {e.strerror}') from e
     except ValueError as e:  # A name that no file can have.
       raise RunFolderError(f'cannot use {str(self.path)!r}: {e}') from e
     try:
       fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as e:
+    except OSError as e:
       self._lock.close()
+      if isinstance(e, BlockingIOError):
+        raise RunFolderError(
+            f'another process is training in {self.path}; wait for it or choose'
+            ' another folder'
+        ) from e
+      # Some network file systems have no locks.
       raise RunFolderError(
-          f'another process is training in {self.path}; wait for it or choose'
-          ' another folder'
+          f'cannot lock {self.path}: {e.strerror}; choose a folder on another'
+          ' file system'
       ) from e
     return self
 
   def __exit__(self, unused_exc_type, exc, unused_traceback):
     self._lock.close()
     if exc is not None:
-      self._raise_if_disk_full(exc)
-    if isinstance(exc, files.DamagedFileError):
-      raise RunFolderError(
-          f'{exc}; restore it from a copy or choose another folder'
-      ) from exc
+      self._raise_explained(exc)
 
-  def _raise_if_disk_full(self, error):
+  def _raise_explained(self, error):
+    """Raises a `RunFolderError` if a disk is full or a file is damaged."""
+    if isinstance(error, files.DamagedFileError):
+      raise RunFolderError(
+          f'{error}; restore it from a copy or choose another folder'
+      ) from error
     if is_disk_full(error):
       raise RunFolderError(
           f'the disk is full: cannot write to {self.path}; free some space,'
@@ -98,9 +108,15 @@ class RunFolder:
 
   def _check_contents(self):
     """Refuses a folder that holds anything but a run."""
-    if any((self.path / name).exists() for name in (_CONFIG, _CHECKPOINTS)):
+    # Other programs have folders and files of these names too.
+    saved = [p.name for p in (self.path / _CHECKPOINTS).glob('*')]
+    if any(map(CHECKPOINT.fullmatch, saved)):
+      return
+    if _is_of_run(self.read_settings()):
       return
     started = {_LOCK, _LOG, f'.tmp_{_CONFIG}'}
+    if not saved:
+      started.add(_CHECKPOINTS)
     foreign = sorted({p.name for p in self.path.iterdir()} - started)
     if foreign:
       raise RunFolderError(
@@ -168,6 +184,14 @@ class RunFolder:
   def _read_json(self, name):
     path = self.path / name
     return files.read_json(path, dict) if path.exists() else None
+
+
+def _is_of_run(settings):
+  """Returns whether `RunFolder.write_settings` has written what was read."""
+  try:
+    return 'tff_binary' in settings['environment']['versions']
+  except (KeyError, TypeError):
+    return False
 
 
 def _check_unchanged(old, new, may_change, path):

@@ -268,7 +268,9 @@ def train(
         'compute_dtype': compute_dtype,
         **numbers,
         **clients.settings(),
+        **clients.details(),
         'test_clients': test_clients and test_clients.settings(),
+        'test_clients_details': test_clients and test_clients.details(),
         **{
             name: fingerprints.describe(value)
             for name, value in losses_and_metrics.items()
@@ -279,6 +281,9 @@ def train(
         'test_sha256': clients_lib.sha256(tf.nest.flatten(test or ()))
         if not isinstance(test, tf.data.Dataset)
         else None,
+        'test_spec': None
+        if test is None
+        else str(evaluation.batch_spec(test)),
         'model': fingerprints.describe(model),
         'initial_weights_sha256': clients_lib.sha256(initial_weights),
     }

@@ -5,8 +5,11 @@
 import csv
 import json
 import pathlib
+import shutil
 import tempfile
+from unittest import mock
 
+from matplotlib import figure
 import numpy as np
 import tensorflow as tf
 
@@ -133,6 +136,60 @@ class QuantitiesTest(tf.test.TestCase):
         done.quantities, {'step_size': {(1, '0'): 0.5, (2, '0'): 1.0}}
     )
 
+  def test_runs_no_code_that_a_model_holds(self):
+    inputs = tf.keras.Input((2,))
+    model = tf.keras.Model(
+        inputs, tf.keras.layers.Lambda(lambda x: 2.0 * x)(inputs)
+    )
+    path = self._run('a', columns={'train_step_size_0': 0.5})
+    model.save(path / 'model.h5')
+    shutil.copy(path / 'model.h5', path / 'model.keras')
+    shutil.copy(path / 'model.h5', self.path / 'model.keras')
+    for name, reason in (
+        ('model.keras', 'model.keras: it is not of the Keras format'),
+        (
+            'model.h5',
+            'model.h5: only model.keras is read, others may hold code',
+        ),
+        ('../model.keras', '../model.keras: only model.keras'),
+        ('model.weights.h5', 'model.weights.h5: only model.keras'),
+        (1, '1: only model.keras'),
+    ):
+      (path / 'result.json').write_text(
+          json.dumps({'rounds': 2, 'model': name})
+      )
+      with mock.patch.object(tf.keras.models, 'load_model') as load:
+        done = analysis.analyze(path)
+      load.assert_not_called()
+      self.assertStartsWith(done.notes[0], f'no model to analyze: {reason}')
+      self.assertEqual(list(done.quantities), ['step_size'])
+
+  def test_a_model_without_kernels_has_no_series_of_them(self):
+    model = tf.keras.Sequential(
+        [tf.keras.Input((2,)), tf.keras.layers.ReLU()]
+    )
+    done = analysis.analyze(self._run('a', model=model))
+    self.assertNotIn('sparsity', done.quantities)
+    self.assertTrue(all(done.quantities.values()))
+    self.assertEmpty(done.histograms)
+    for file in analysis.write_csv({'A': done}, self.path):
+      analysis.plot_quantity({'A': done}, file.stem, self.path / 'a.png')
+    analysis.summarize({'A': done})
+
+  def test_shows_labels_to_the_letter(self):
+    runs = {
+        '_a': analysis.analyze(self._run('a')),
+        r'$\x$': analysis.analyze(self._run('b')),
+    }
+    png = self.path / 'a.png'
+    with mock.patch.object(figure.Figure, 'savefig', autospec=True) as save:
+      analysis.plot_quantity(runs, 'lipschitz_bound', png)
+    (axes,) = save.call_args[0][0].axes
+    self.assertLen(axes.get_legend().get_texts(), 2)
+    for quantity in ('lipschitz_bound', 'sparsity'):
+      analysis.plot_quantity(runs, quantity, png)
+    analysis.plot_histograms(runs, png)
+
   def test_writes_files_and_pictures(self):
     done = {
         'A': analysis.analyze(
@@ -173,6 +230,11 @@ class QuantitiesTest(tf.test.TestCase):
     other = tf.keras.Model(inputs, tf.keras.layers.Dense(3)(inputs))
     models.KeptModels(path / 'models').save(other, 1)
     with self.assertRaisesRegex(files.DamagedFileError, 'round_1.npz'):
+      analysis.analyze(path)
+    shutil.copy(path / 'models/round_0.npz', path / 'models/round_1.npz')
+    with self.assertRaisesRegex(
+        files.DamagedFileError, 'round_1.npz .* it is not of this round'
+    ):
       analysis.analyze(path)
     (path / 'model.keras').unlink()
     with self.assertRaisesRegex(files.DamagedFileError, 'keras.* is missing'):

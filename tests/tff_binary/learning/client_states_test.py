@@ -97,6 +97,17 @@ class ClientStatesTest(absltest.TestCase):
     self.assertEqual(self._values(states, [2]), [0.5])
     self.assertEqual(self._files(), ['2.1.npz'])
 
+  def test_leaves_the_files_of_others(self):
+    names = [
+        'patients.csv', 'Ward.9.npz', 'a.b.9.npz', '2.npz', '.tmp_notes',
+        '%1.9.npz',
+    ]  # pyformat: disable
+    for name in names:
+      open(os.path.join(self.folder, name), 'w').close()
+    os.mkdir(os.path.join(self.folder, 'more'))
+    self._open()
+    self.assertCountEqual(self._files(), [*names, 'more'])
+
   def test_a_lost_state_names_client_and_file(self):
     states = self._open()
     states.save({2: _state(0.5), 'Ä/b': _state(1.5)}, round_num=1)

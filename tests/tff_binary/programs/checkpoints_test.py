@@ -5,14 +5,20 @@
 import collections
 import os
 import pathlib
+import shutil
 import tempfile
 from unittest import mock
 
 from absl.testing import absltest
 import numpy as np
 
+from tff_binary import files
 from tff_binary.programs import checkpoints
 from tff_binary.programs import run_folder
+
+
+def _notes(round_num):
+  return {'history': [{'round_num': i + 1} for i in range(round_num)]}
 
 
 def _state(value):
@@ -32,7 +38,7 @@ class CheckpointsTest(absltest.TestCase):
   def _save(self, *round_nums):
     saved = checkpoints.Checkpoints(self.path)
     for round_num in round_nums:
-      saved.save(_state(round_num), round_num, {'note': round_num})
+      saved.save(_state(round_num), round_num, _notes(round_num))
 
   def _newest(self):
     return checkpoints.Checkpoints(self.path).newest(self.said.append)
@@ -45,7 +51,7 @@ class CheckpointsTest(absltest.TestCase):
     self.assertLen(list(self.path.iterdir()), 2)
     checkpoint = self._newest()
     self.assertEqual(checkpoint.round_num, 11)
-    self.assertEqual(checkpoint.notes, {'note': 11})
+    self.assertEqual(checkpoint.notes, _notes(11))
     state = checkpoint.state(_state(0))
     self.assertEqual(list(state['weights'][0]), [11.0, 11.0, 11.0])
     self.assertEqual(state['round_num'], 11)
@@ -76,6 +82,30 @@ class CheckpointsTest(absltest.TestCase):
       # Nothing is lost by looking.
       newest.write_bytes(whole)
       self.assertEqual(self._newest().round_num, 2)
+
+  def test_a_copy_under_another_name_is_damage(self):
+    self._save(1, 2)
+    for name in ('round_8.npz', 'round_9.npz'):
+      shutil.copy(self.path / 'round_1.npz', self.path / name)
+    self.assertEqual(self._newest().round_num, 2)
+    self.assertEqual(
+        self.said[0],
+        f'{self.path}/round_9.npz is damaged: it is of round 1; going back to'
+        ' round 2',
+    )
+    # They do not take the place of those that a resume needs.
+    self._save(3)
+    self.assertEqual(self._newest().round_num, 3)
+    (self.path / 'round_3.npz').unlink()
+    self.assertEqual(self._newest().round_num, 2)
+
+  def test_a_file_of_something_else_is_damage(self):
+    self._save(1)
+    for metadata in ({}, ['2', 2], {'round_num': 2}, None):
+      self.said.clear()
+      files.write_arrays(self.path / 'round_2.npz', [np.zeros(3)], metadata)
+      self.assertEqual(self._newest().round_num, 1)
+      self.assertIn('round_2.npz is damaged: it is no ch', self.said[0])
 
   def test_names_the_newest_if_all_are_damaged(self):
     self._save(1, 2)

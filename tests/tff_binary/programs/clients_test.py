@@ -141,7 +141,86 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
       _train(_dataset, client_ids=_IDS[::-1], output_dir=folder)
 
 
+class StoredClientsTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.named_parameters(
+      ('features', (np.arange(8, dtype=np.int8), np.zeros(8, np.int32))),
+      ('labels', (np.arange(8, dtype=np.uint8), np.zeros(8, np.float32))),
+      (
+          'shape',
+          (np.arange(8, dtype=np.uint8)[:, np.newaxis], np.zeros(8, np.int32)),
+      ),
+      (
+          'name',
+          ({'x': np.arange(8, dtype=np.uint8)}, np.zeros(8, np.int32)),
+      ),
+  )
+  def test_details_tell_equal_bytes_apart(self, other):
+    one = clients.of([(np.arange(8, dtype=np.uint8), np.zeros(8, np.int32))])
+    other = clients.of([other])
+    self.assertEqual(one.settings(), other.settings())
+    self.assertNotEqual(one.details(), other.details())
+
+
 class DatasetClientsTest(tf.test.TestCase):
+
+  def test_settings_have_the_names_of_earlier_versions(self):
+    # Of `test_clients` they are compared as a whole.
+    names = ['num_clients', 'client_ids_sha256']
+    self.assertCountEqual(
+        clients.of([tiny.arrays(3)]).settings(), [*names, 'clients_sha256']
+    )
+    source = clients.of(_client_data(), preprocess=_preprocess)
+    self.assertCountEqual(
+        source.settings(),
+        [*names, 'client_element_spec', 'clients', 'preprocess'],
+    )
+    self.assertIsNone(source.settings()['clients'])
+
+  def test_details_tell_the_objects_of_methods_apart(self):
+    class Source:
+
+      def __init__(self, scale):
+        self._scale = scale
+
+      def create(self, client_id):
+        return _dataset(client_id).map(
+            lambda e: dict(e, pixels=self._scale * e['pixels'])
+        )
+
+    one, same, other = (
+        clients.of(Source(scale).create, _IDS, _preprocess).details()
+        for scale in (1.0, 1.0, 2.0)
+    )
+    self.assertEqual(one, same)
+    self.assertNotEqual(one, other)
+
+  def test_details_tell_the_functions_of_client_data_apart(self):
+    def scaled(scale):
+      return _client_data().preprocess(
+          lambda dataset: dataset.map(
+              lambda e: dict(e, pixels=scale * e['pixels'])
+          )
+      )
+
+    def details(client_data):
+      return clients.of(client_data, preprocess=_preprocess).details()
+
+    one, same = scaled(1.0), scaled(1.0)
+    self.assertIsNotNone(same.dataset_computation)  # It is made and kept.
+    self.assertEqual(details(one), details(same))
+    self.assertNotEqual(details(one), details(scaled(2.0)))
+    self.assertNotEqual(details(one), details(_client_data()))
+    concrete = [
+        tff.simulation.datasets.ClientData.from_clients_and_tf_fn(
+            ['a'],
+            lambda _, size=size: tf.data.Dataset.from_tensors(
+                dict(pixels=tf.zeros([size, 6]), label=tf.zeros([size]))
+            ).unbatch(),
+        )
+        for size in (1, 2)
+    ]
+    self.assertNotEqual(details(concrete[0]), details(concrete[1]))
 
   def test_refuses_what_are_no_batches(self):
     with self.assertRaisesRegex(TypeError, r'must be batches \(x, y\)'):

@@ -9,6 +9,7 @@ import tempfile
 from unittest import mock
 
 from absl.testing import absltest
+from matplotlib import cbook
 from matplotlib import figure
 import numpy as np
 
@@ -99,6 +100,25 @@ class CurvesTest(absltest.TestCase):
           for line in lines
       }
       self.assertLen(looks, len(runs))
+
+  def test_shows_labels_to_the_letter(self):
+    names = ['_a', '$\\x$', r'\$b$ $', '5 $', 'a_b']
+    runs = [self._run(f'r{i}', [0.5]) for i in range(len(names))]
+    for against in (['total'], ['rounds', 'bits']):
+      with mock.patch.object(
+          figure.Figure, 'savefig', autospec=True
+      ) as save:
+        curves.plot_curves(runs, self.png, names, against)
+      fig = save.call_args[0][0]
+      (legend,) = fig.legends or [fig.axes[0].get_legend()]
+      shown = [text.get_text() for text in legend.get_texts()]
+      self.assertEqual(
+          # As Matplotlib reads what is no mathematics.
+          [text.replace(r'\$', '$').lstrip('\u200b') for text in shown], names
+      )
+      self.assertFalse(any(map(cbook.is_math_text, shown)))
+      curves.plot_curves(runs, self.png, names, against)
+      self.assertStartsWith(self.png.read_bytes(), _PNG)
 
   def test_writes_nothing_of_a_folder_without_accuracies(self):
     with self.assertRaisesRegex(run_folder.RunFolderError, 'no round'):

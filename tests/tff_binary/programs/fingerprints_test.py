@@ -8,6 +8,7 @@ import runpy
 import subprocess
 import sys
 import tempfile
+import threading
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -285,6 +286,14 @@ class FingerprintsTest(parameterized.TestCase):
         {n for n, d in described.items() if d != self.described[n]},
         {'by_module'},
     )
+
+  def test_objects_that_cannot_be_read_are_described_by_their_class(self):
+    for value, kind in (
+        ((i for i in range(3)), 'builtins.generator'),
+        (threading.Lock(), '_thread.lock'),
+        (object(), 'builtins.object'),
+    ):
+      self.assertEqual(fingerprints.describe(value), kind)
 
   def test_is_readable_where_it_is_short(self):
     self.assertEqual(self.described['number'], 0.1)

@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of reading the folders of runs."""
 
+import json
 import pathlib
 import tempfile
 
 from absl.testing import absltest
+from absl.testing import parameterized
 
 from tests.tff_binary.programs import fake_runs
 from tff_binary import files
@@ -14,7 +16,7 @@ from tff_binary.programs import recorded_runs
 from tff_binary.programs import run_folder
 
 
-class RecordedRunsTest(absltest.TestCase):
+class RecordedRunsTest(parameterized.TestCase):
 
   def setUp(self):
     super().setUp()
@@ -37,6 +39,42 @@ class RecordedRunsTest(absltest.TestCase):
             recorded_runs.Point(4, 2.0, 6.0, 0.75),
         ],
     )
+
+  @parameterized.parameters(
+      # What is best of a user's metric, the run has recorded.
+      ('test_error', 'min', True, [0.5], 0.4, 0.6),
+      ('test_error', 'min', True, [0.5, 0.5], 0.4, 0.6),
+      ('test_recall', 'max', True, [0.5], 0.6, 0.4),
+      ('test_loss', 'max', True, [0.5], 0.6, 0.4),
+      # What is best of a loss or an accuracy is known.
+      ('test_loss', None, True, [0.5], 0.4, 0.6),
+      ('test_loss', None, False, [0.5, 0.5], 0.4, 0.6),
+      ('test_accuracy', None, False, [0.5], 0.6, 0.4),
+      # Else it follows from the values.
+      ('test_error', 'min', False, [0.5, 0.7], 0.4, 0.6),
+      ('test_recall', 'max', False, [0.5, 0.4], 0.6, 0.4),
+  )
+  def test_a_target_is_reached_from_the_worse_side(
+      self, monitor, mode, is_recorded, values, missed, reached
+  ):
+    history = metrics.History(monitor=monitor, mode=mode)
+    for i, value in enumerate(values, start=1):
+      history.append({
+          'round_num': i,
+          monitor: value,
+          'uplink_bytes': 500_000,
+          'downlink_bytes': 1_000_000,
+      })
+    path = self.path / 'a'
+    path.mkdir()
+    history.write(path)
+    if is_recorded:
+      settings = {'flags': {'a': 1}, 'arguments': {'mode': mode}}
+      (path / 'config.json').write_text(json.dumps(settings))
+    ((run,),) = [c.runs for c in recorded_runs.read_configurations([path])]
+    self.assertIsNone(run.megabytes_to(missed))
+    self.assertEqual(run.megabytes_to(reached), 1.5)
+    self.assertEqual(run.megabytes_to(0.5), 1.5)
 
   def test_finds_runs_in_a_folder_of_runs(self):
     b, a = self._run('many/b', [0.5]), self._run('many/a', [0.5])

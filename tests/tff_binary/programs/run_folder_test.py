@@ -3,12 +3,14 @@
 """Tests of run folders."""
 
 import errno
+import fcntl
 import json
 import os
 import pathlib
 import subprocess
 import sys
 import tempfile
+from unittest import mock
 
 from absl.testing import absltest
 from absl.testing import parameterized
@@ -37,6 +39,60 @@ class RunFolderTest(parameterized.TestCase):
       run_folder.RunFolder(self.path).__enter__()
     self.assertEqual(os.listdir(self.path), ['thesis.tex'])
 
+  def _write(self, contents):
+    for name, text in contents.items():
+      (self.path / name).parent.mkdir(parents=True, exist_ok=True)
+      (self.path / name).write_text(text)
+
+  @parameterized.named_parameters(
+      ('config', {'config.json': '{"model_type": "bert"}'}),
+      ('environment', {'config.json': '{"environment": "CartPole"}'}),
+      ('versions', {'config.json': '{"environment": {"versions": {}}}'}),
+      ('list', {'config.json': '["tff_binary"]'}, 'config.json is damaged: it'),
+      ('yaml', {'config.json': 'model: bert'}, 'config.json is damaged: '),
+      ('checkpoints', {'checkpoints/mine.pt': ''}),
+      ('best', {'checkpoints/round_best.npz': ''}),
+      (
+          'all',
+          {
+              'config.json': '{"model_type": "bert"}',
+              'checkpoints/mine.pt': '',
+              'client_data/patients.csv': '',
+          },
+      ),
+  )
+  def test_refuses_a_folder_of_another_program(
+      self, contents, message='is not empty and holds no run'
+  ):
+    self._write(contents)
+    before = sorted(self.path.rglob('*'))
+    with self.assertRaisesRegex(
+        run_folder.RunFolderError, f'{message}.* choose'
+    ):
+      run_folder.RunFolder(self.path).__enter__()
+    self.assertEqual(sorted(self.path.rglob('*')), before)
+
+  @parameterized.named_parameters(
+      ('start', {'.lock': '', 'worker.log': '', '.tmp_config.json': '{'}),
+      ('without_config', {'checkpoints/round_3.npz': ''}),
+      (
+          'damaged_config',
+          {'checkpoints/round_3.npz': '', 'config.json': '{', 'models': ''},
+      ),
+  )
+  def test_takes_what_a_killed_run_has_left(self, contents):
+    self._write(contents)
+    (self.path / 'checkpoints').mkdir(exist_ok=True)
+    with run_folder.RunFolder(self.path):
+      pass
+
+  def test_takes_a_run_without_checkpoints(self):
+    with run_folder.RunFolder(self.path) as folder:
+      folder.write_settings({})
+    (self.path / 'model.keras').touch()
+    with run_folder.RunFolder(self.path):
+      pass
+
   def test_refuses_a_file(self):
     self.path.touch()
     with self.assertRaisesRegex(run_folder.RunFolderError, 'run: .*exists'):
@@ -57,6 +113,15 @@ class RunFolderTest(parameterized.TestCase):
       second = subprocess.run(command, capture_output=True, text=True)
     self.assertIn('another process is training in', second.stderr)
     self.assertEqual(subprocess.run(command).returncode, 0)
+
+  def test_names_a_folder_that_cannot_be_locked(self):
+    error = OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+    with mock.patch.object(fcntl, 'flock', side_effect=error):
+      with self.assertRaisesRegex(
+          run_folder.RunFolderError,
+          f'^cannot lock {self.path}: No locks available; choose a folder on',
+      ):
+        run_folder.RunFolder(self.path).__enter__()
 
   def test_records_settings_and_environment(self):
     with run_folder.RunFolder(self.path) as folder:

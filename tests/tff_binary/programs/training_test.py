@@ -235,7 +235,27 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
           dict(clients=[tiny.arrays(n) for n in (20, 9, 1, 0)]),
           'clients_sha256 was',
       ),
+      (
+          'labels_type',
+          dict(
+              clients=[
+                  (x, y.view(np.uint32))
+                  for x, y in (tiny.arrays(n, seed=n) for n in (20, 9, 1, 0))
+              ]
+          ),
+          'client_element_spec was .*int32.*uint32',
+      ),
       ('test_set', dict(test=None), 'test_sha256 was'),
+      (
+          'test_labels_type',
+          dict(
+              test=(
+                  tiny.arrays(30, seed=99)[0],
+                  tiny.arrays(30, seed=99)[1].view(np.uint32),
+              )
+          ),
+          'test_spec was .*int32.*uint32',
+      ),
       ('weights', dict(model_fn=tiny.dense_model), 'initial_weights_sha256'),
       ('activation', dict(model_fn=_relu_model), 'model was '),
       (
@@ -294,6 +314,36 @@ class TrainTest(tf.test.TestCase, parameterized.TestCase):
   def test_another_run_is_refused(self, change, message):
     with self.assertRaisesRegex(programs.RunFolderError, message):
       _train(output_dir=str(self.path), **change)
+
+  def test_leaves_the_folder_of_another_program_as_it_is(self):
+    path = pathlib.Path(self.enter_context(tempfile.TemporaryDirectory()))
+    contents = {
+        'config.json': '{"model_type": "bert"}',
+        'checkpoints/mine.pt': 'weights',
+        'client_data/patients.csv': 'data',
+        'client_states/patients.csv': 'data',
+    }
+    for name, text in contents.items():
+      (path / name).parent.mkdir(exist_ok=True)
+      (path / name).write_text(text)
+    with self.assertRaisesRegex(programs.RunFolderError, 'holds no run'):
+      _train(output_dir=str(path))
+    self.assertEqual(
+        {
+            str(p.relative_to(path)): p.read_text()
+            for p in path.rglob('*')
+            if p.is_file()
+        },
+        contents,
+    )
+
+  def test_resumes_a_run_of_a_version_with_fewer_settings(self):
+    path = self._copy()
+    config = json.loads((path / 'config.json').read_text())
+    for name in ('client_element_spec', 'test_clients_details', 'test_spec'):
+      del config['arguments'][name]
+    (path / 'config.json').write_text(json.dumps(config))
+    self.assertEqual(_train(output_dir=str(path)).summary, self.result.summary)
 
   def test_resumes_with_another_evaluation(self):
     path = str(self.path.with_name('evaluations'))
