@@ -31,8 +31,9 @@ def run(main):
 
   What the user can mend is answered by one line instead of a traceback: exit
   status 2 for a command line that cannot be right, 1 for a folder, a file or a
-  worker that cannot be used or an output that cannot be written. Ctrl-C and
-  SIGTERM end the process in order, with 130 and 143.
+  worker that cannot be used or an output that cannot be written. Ctrl-C,
+  SIGTERM and SIGHUP, unless it is ignored, end the process in order, with 130,
+  143 and 129.
 
   Args:
     main: A function of the arguments that are not flags.
@@ -99,6 +100,9 @@ def _with_allowed_values(message):
 
 def _guard(main):
   signal.signal(signal.SIGTERM, _raise_terminated)
+  # Of a terminal that is closed; `nohup` has it ignored.
+  if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, _raise_terminated)
   try:
     main(parse_flags(sys.argv))
     # What cannot be written is to be known while there is an answer to it.
@@ -116,8 +120,8 @@ def _guard(main):
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     _exit(f'cannot write to standard output: {e}', 1)
-  except _Terminated:
-    sys.exit(128 + signal.SIGTERM)
+  except _Terminated as e:
+    sys.exit(128 + e.signal)
   except KeyboardInterrupt:
     sys.exit(128 + signal.SIGINT)
 
@@ -152,11 +156,15 @@ class _Output:
 
 
 class _Terminated(KeyboardInterrupt):
-  """SIGTERM, handled as Ctrl-C is."""
+  """SIGTERM or SIGHUP, handled as Ctrl-C is."""
+
+  def __init__(self, number):
+    super().__init__()
+    self.signal = number
 
 
-def _raise_terminated(unused_signal, unused_frame):
-  raise _Terminated
+def _raise_terminated(number, unused_frame):
+  raise _Terminated(number)
 
 
 def _exit(error, status):

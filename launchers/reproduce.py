@@ -27,6 +27,7 @@ from launchers import cli
 from launchers import published
 from launchers import runs
 from launchers import train
+from tff_binary import files
 from tff_binary.programs import metrics
 from tff_binary.programs import run_folder
 
@@ -92,7 +93,8 @@ class _Run:
   folder: pathlib.Path
 
   def history(self):
-    return metrics.read_history(self.folder)
+    """Returns its rows, none if they are damaged: it can write them anew."""
+    return _read_whole(metrics.read_history, self.folder) or []
 
   def missing_rounds(self):
     return max(0, self.wanted['rounds'] - len(self.history()))
@@ -100,39 +102,37 @@ class _Run:
   def is_done(self):
     """Whether all rounds are done, by these flags."""
     folder = run_folder.RunFolder(self.folder)
-    result, settings = folder.read_result(), folder.read_settings()
+    result = _read_whole(folder.read_result)
+    settings = _read_whole(folder.read_settings)
     return (
         result is not None
         and result['rounds'] >= self.wanted['rounds']
         and settings is not None
-        and not _differences(settings['flags'], self.wanted)
+        and not runs.differences(settings['flags'], self.wanted)
+        and len(self.history()) >= result['rounds']
     )
+
+  def can_be_measured(self):
+    """Whether it was not started for more rounds, which can only go up."""
+    try:
+      settings = run_folder.RunFolder(self.folder).read_settings()
+    except files.DamagedFileError:
+      return False
+    return settings is None or settings['flags']['rounds'] <= _MEASURED_ROUNDS
 
   def kind(self):
     return tuple(self.wanted[name] for name in _KIND)
 
 
-def _differences(recorded, wanted):
-  """Returns how a run's flags differ from those that are wanted, as text.
+def _read_whole(read, *arguments):
+  """Returns what a function reads of a run, None if the file is damaged.
 
-  Rounds are another matter: they may become more. A flag that the run's version
-  did not have was not used.
-
-  Args:
-    recorded: The section `flags` of a run's config.json.
-    wanted: What `train.read_settings` returns.
-
-  Returns:
-    A list of strings such as `local_epochs 2 (10)`.
+  The run, run again, writes it anew from its checkpoint, or says what to do.
   """
-  ignored = {*train.MAY_CHANGE, 'seed', 'rounds'}
-  return [
-      f'{name} {recorded[name]} ({wanted[name]})'
-      for name in wanted
-      if name in recorded
-      and name not in ignored
-      and recorded[name] != wanted[name]
-  ]
+  try:
+    return read(*arguments)
+  except files.DamagedFileError:
+    return None
 
 
 def _seconds_per_round(all_runs):
@@ -148,10 +148,13 @@ def _seconds_per_round(all_runs):
 
 
 def _measure(pending, seconds, output_dir):
-  """Runs two rounds of one run of each kind of which nothing is known."""
+  """Runs two rounds of one run of each kind of which nothing is known.
+
+  Not of what has already been started for more, or is to end as early.
+  """
   unknown = {}
   for run in pending:
-    if run.kind() not in seconds:
+    if run.kind() not in seconds and run.can_be_measured():
       unknown.setdefault(run.kind(), run)
   # A run of so few rounds is not worth an estimate.
   chosen = [
@@ -177,7 +180,7 @@ def _estimate(pending, seconds):
   ]
   text = f'{len(pending)} runs, {sum(rounds)} rounds'
   if None in paces:
-    return f'{text} (too few to measure their time)'
+    return f'{text} (their time is not measured)'
   times = [count * pace for count, pace in zip(rounds, paces)]
   total = max(sum(times) / _JOBS.value, max(times))
   return (
@@ -234,7 +237,7 @@ def _row(table, cell, output_dir):
   for folder in compared:
     settings = run_folder.RunFolder(folder).read_settings()
     recorded = {} if settings is None else settings['flags']
-    marks.update(dict.fromkeys(_differences(recorded, wanted)))
+    marks.update(dict.fromkeys(runs.differences(recorded, wanted)))
   theirs = _number(cell.accuracy, cell.deviation, 1)
   return (
       cell.name,
@@ -284,20 +287,11 @@ def _list_cells(table, cells):
     print(f'* {note}')
 
 
-def _check_flags(extra):
-  """Raises if flags of the runs are in the wrong place, or not theirs to set."""
-  for flag in flags.FLAGS.get_key_flags_for_module(train.__name__):
-    if flag.present and flag.name != _OUTPUT_DIR.name:
-      raise cli.UsageError(f'--{flag.name} is for the runs: give it after --')
-  for argument in extra:
-    name = argument.lstrip('-').split('=')[0]
-    if name in runs.RESERVED:
-      raise cli.UsageError(f'{argument}: --{name} is set by launchers.reproduce')
-
-
 def main(argv):
   extra = argv[1:]
-  _check_flags(extra)
+  runs.check_flags(
+      extra, dict.fromkeys(runs.RESERVED, 'set by launchers.reproduce')
+  )
   if _LIST.value:
     if _TABLE.value is None and _CELLS.value != _CELLS.default:
       raise cli.UsageError('--cells is for the cells of one --table, name it')

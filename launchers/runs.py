@@ -6,14 +6,24 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import os
+import signal
 import subprocess
 import sys
 import threading
 
+from absl import flags
 import tqdm
+
+from launchers import cli
+from launchers import train
+from tff_binary.runtime import processes
 
 # What is given to every run here, so that nobody else may.
 RESERVED = ('seed', 'output_dir')
+
+_LOG = '.log'
+# Of a file's name, by Linux.
+_MAX_NAME_BYTES = 255
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +50,53 @@ class Setting:
     return [*program, *self.arguments, *more, *own]
 
 
+def check_flags(common, taken):
+  """Checks that flags are in their place, and not set in two places.
+
+  Args:
+    common: Flags that are given to all runs.
+    taken: Why a flag cannot be given to all runs, by its name.
+
+  Raises:
+    cli.UsageError: If a flag of `common` is in `taken`, or one of
+      launchers.train is among the program's own.
+  """
+  for flag in flags.FLAGS.get_key_flags_for_module(train.__name__):
+    # The programs have an --output_dir of their own.
+    if flag.present and flag.name != 'output_dir':
+      raise cli.UsageError(f'--{flag.name} is for the runs: give it after --')
+  for argument in common:
+    given = argument.lstrip('-').partition('=')[0]
+    for name in (given, given.removeprefix('no')):
+      if name in taken:
+        raise cli.UsageError(f'{argument}: --{name} is {taken[name]}')
+
+
+def differences(recorded, wanted):
+  """Returns how a run's flags differ from those that are wanted, as text.
+
+  Rounds are another matter: they may become more. A flag that the run's version
+  did not have was not used, and what follows from the task where it is not set
+  is no difference.
+
+  Args:
+    recorded: The section `flags` of a run's config.json.
+    wanted: What `train.read_settings` returns.
+
+  Returns:
+    A list of strings such as `local_epochs 2 (10)`.
+  """
+  ignored = {*train.MAY_CHANGE, 'seed', 'rounds'}
+  ignored |= {n for n in ('partition', 'num_clients') if wanted[n] is None}
+  return [
+      f'{name} {recorded[name]} ({wanted[name]})'
+      for name in wanted
+      if name in recorded
+      and name not in ignored
+      and recorded[name] != wanted[name]
+  ]
+
+
 def run(pairs, output_dir, jobs, *more):
   """Runs settings with seeds, or resumes them; goes on after a failure.
 
@@ -52,12 +109,22 @@ def run(pairs, output_dir, jobs, *more):
 
   Returns:
     The folders of the runs that have failed, in the order of `pairs`.
+
+  Raises:
+    cli.UsageError: If the name of a run is too long for its files.
   """
-  os.makedirs(output_dir, exist_ok=True)
   commands = {
       setting.folder(output_dir, seed): setting.command(output_dir, seed, *more)
       for setting, seed in pairs
   }
+  for name in map(os.path.basename, commands):
+    limit = _MAX_NAME_BYTES - len(_LOG)
+    if len(os.fsencode(name)) > limit:
+      raise cli.UsageError(
+          f'names of runs must have at most {limit} bytes, got'
+          f' {len(os.fsencode(name))} in {name}'
+      )
+  os.makedirs(output_dir, exist_ok=True)
   return _Runner(jobs).run_all(commands)
 
 
@@ -111,15 +178,19 @@ class _Runner:
         if share:
           # Of this thread alone; the process inherits it.
           os.sched_setaffinity(0, share)
-        output = stack.enter_context(open(f'{folder}.log', 'w'))
+        output = stack.enter_context(open(folder + _LOG, 'w'))
       else:
         print(' '.join(command[1:]), flush=True)
       with self._lock:
         if self._is_stopped:
           return 1  # Not started.
-        # Ctrl-C in a terminal reaches it by `_stop` alone.
+        # Ctrl-C in a terminal reaches it by `_stop` alone. If this process is
+        # killed, the kernel ends the run: this thread lasts as long as that.
         process = subprocess.Popen(
-            command, stdout=output, stderr=output, start_new_session=True
+            processes.ending_with_parent(command, signal.SIGTERM),
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
         self._processes.add(process)
       status = process.wait()

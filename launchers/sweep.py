@@ -13,7 +13,8 @@ Every flagfile is run with every combination of the --grid values and every
 seed; what follows -- is given to all runs. Every run has its folder in
 --output_dir. The same command again resumes what was stopped, skips what is
 done, and writes the table of all that is done to table.md in --output_dir, also
-with --table_only.
+with --table_only. What was run with other flags, or now has failed, is not in
+the table.
 """
 
 import itertools
@@ -26,11 +27,12 @@ from absl import flags
 
 from launchers import cli
 from launchers import runs
+from launchers import train
 from tff_binary.programs import metrics
 from tff_binary.programs import run_folder
 
 _OUTPUT_DIR = flags.DEFINE_string(
-    'output_dir', 'runs/sweep', 'The folder of the runs.'
+    'output_dir', 'runs/sweep', 'The folder of the runs.', allow_override=True
 )
 _GRID = flags.DEFINE_multi_string(
     'grid',
@@ -56,8 +58,8 @@ _COLUMNS = (
 _RESERVED = (*runs.RESERVED, 'flagfile')
 
 
-def _settings(flagfiles, common):
-  """Returns a `runs.Setting` for each flagfile and combination of the grid."""
+def _read_grid():
+  """Returns a dict from flags to their values, from --grid."""
   grid = {}
   for entry in _GRID.value:
     name, separator, values = entry.partition('=')
@@ -71,15 +73,21 @@ def _settings(flagfiles, common):
       reason = 'is there twice' if name in grid else 'is set by the sweep'
       raise cli.UsageError(f'--grid={entry}: {name} {reason}')
     grid[name] = values
+  return grid
+
+
+def _settings(flagfiles, grid, common):
+  """Returns a `runs.Setting` for each flagfile and combination of the grid."""
   settings = []
   for flagfile in flagfiles or [None]:
     for values in itertools.product(*grid.values()):
       chosen = [f'{name}={value}' for name, value in zip(grid, values)]
-      parts, arguments = list(chosen), [f'--{c}' for c in chosen]
+      # Last, so that no flagfile changes what the name says.
+      parts, arguments = list(chosen), [*common, *(f'--{c}' for c in chosen)]
       if flagfile is not None:
         parts.insert(0, os.path.splitext(os.path.basename(flagfile))[0])
         arguments.insert(0, f'--flagfile={flagfile}')
-      settings.append(runs.Setting('_'.join(parts), (*arguments, *common)))
+      settings.append(runs.Setting('_'.join(parts), tuple(arguments)))
   return settings
 
 
@@ -117,14 +125,33 @@ def _row(name, folders):
   )
 
 
-def _table(settings):
+def _done(setting, failed):
+  """Returns the folders of a setting's runs that are done, by its flags."""
+  folders = [setting.folder(_OUTPUT_DIR.value, seed) for seed in _SEEDS.value]
+  done = []
+  for folder in folders:
+    if folder in failed or not os.path.exists(f'{folder}/result.json'):
+      continue
+    recorded = run_folder.RunFolder(folder).read_settings() or {'flags': {}}
+    differences = runs.differences(
+        recorded['flags'], train.read_settings(setting.arguments)
+    )
+    if differences:
+      print(
+          f'{folder} is not in the table, it was run with other flags than now:'
+          f' {"; ".join(differences)}',
+          file=sys.stderr,
+      )
+    else:
+      done.append(folder)
+  return done
+
+
+def _table(settings, failed):
   """Returns the lines of the table of all runs that are done."""
   rows = [_COLUMNS, ['---'] * len(_COLUMNS)]
   for setting in settings:
-    folders = [
-        setting.folder(_OUTPUT_DIR.value, seed) for seed in _SEEDS.value
-    ]
-    done = [f for f in folders if os.path.exists(f'{f}/result.json')]
+    done = _done(setting, failed)
     if done:
       rows.append(_row(setting.name, done))
   return [f'| {" | ".join(row)} |' for row in rows]
@@ -133,22 +160,28 @@ def _table(settings):
 def main(argv):
   flagfiles = [a for a in argv[1:] if not a.startswith('-')]
   common = [a for a in argv[1:] if a.startswith('-')]
+  grid = _read_grid()
+  taken = {
+      **dict.fromkeys(grid, 'in --grid'),
+      **dict.fromkeys(runs.RESERVED, 'set by the sweep'),
+  }
+  runs.check_flags(common, taken)
   if not (flagfiles or _GRID.value):
     raise cli.UsageError('name at least one flagfile or --grid')
   for flagfile in flagfiles:
     if not os.path.isfile(flagfile):
       raise cli.UsageError(f'{flagfile} is not an existing file')
-  settings = _settings(flagfiles, common)
+  settings = _settings(flagfiles, grid, common)
   names = {setting.folder(_OUTPUT_DIR.value, seed=0) for setting in settings}
   if len(names) < len(settings):
     raise cli.UsageError('runs have the same name: rename flagfiles')
-  os.makedirs(_OUTPUT_DIR.value, exist_ok=True)
   failed = []
   if not _TABLE_ONLY.value:
     pairs = list(itertools.product(settings, _SEEDS.value))
     failed = runs.run(pairs, _OUTPUT_DIR.value, _JOBS.value)
-  lines = _table(settings)
+  lines = _table(settings, failed)
   print('\n'.join(lines))
+  os.makedirs(_OUTPUT_DIR.value, exist_ok=True)
   with open(os.path.join(_OUTPUT_DIR.value, 'table.md'), 'w') as file:
     file.write('\n'.join(lines) + '\n')
   if failed:

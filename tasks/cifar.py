@@ -88,7 +88,8 @@ class Batches:
     Raises:
       FileNotFoundError: If `data_dir` is given and files are missing in it.
       ConnectionError: If the archive is to be downloaded and cannot be.
-      ValueError: If a file's contents are not the official ones or no batch.
+      ValueError: If a file's contents are not the official ones, no archive of
+        all batches or no batch.
     """
     if data_dir is None:
       contents = self._read_archive(self._cached(cache_dir), verify)
@@ -108,11 +109,12 @@ class Batches:
     data = downloads.read(path)
     if verify:
       self._check_archive(data, path)
-    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-      return {
-          name: archive.extractfile(f'{self.folder}/{name}').read()
-          for name in self.md5
-      }
+    with downloads.reading(path, f'archive of {self.data_set}'):
+      with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        return {
+            name: archive.extractfile(f'{self.folder}/{name}').read()
+            for name in self.md5
+        }
 
   def _read_folder(self, data_dir, verify):
     """Returns the contents of the batches in a folder of files or the archive.
@@ -126,7 +128,7 @@ class Batches:
 
     Raises:
       FileNotFoundError: If the folder or one of the files is missing.
-      ValueError: If the archive is not the official one.
+      ValueError: If the archive is not the official one, or none.
     """
     folders = downloads.data_folders(data_dir, self.folder)
     for folder in folders:
@@ -161,13 +163,10 @@ class Batches:
       downloads.check_official(
           data, 'file', self.md5[name], name, '; verify=False takes others'
       )
-    try:
+    with downloads.reading(name, f'batch of {self.data_set}'):
       batch = _ArrayUnpickler(io.BytesIO(data), encoding='bytes').load()
-      images = np.asarray(batch[b'data'], np.uint8).reshape((-1, 3, 32, 32))
-      labels = np.asarray(batch[label_key], np.int32).reshape(len(images))
-    except Exception as error:
-      raise ValueError(
-          f'{name} is no batch of {self.data_set}: {error}'
-      ) from error
-    downloads.check_labels(labels, num_classes, name)
+      images = np.asarray(batch[b'data']).reshape((-1, 3, 32, 32))
+      labels = np.asarray(batch[label_key]).reshape(len(images))
+    images = downloads.as_pixels(images, name)
+    labels = downloads.as_labels(labels, num_classes, name)
     return images.transpose(0, 2, 3, 1), labels

@@ -53,17 +53,21 @@ def _read_archive(path, verify):
 
   Returns:
     A dict from a split and a class to a dict from names of files to bytes.
+
+  Raises:
+    ValueError: If it is not the official one, or no archive.
   """
   data = downloads.read(path)
   if verify:
     _check_archive(data, path, '; verify=False takes others')
   contents = {(s, c): {} for s in _SPLITS for c in _CLASSES}
-  with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-    for member in archive:
-      parts = posixpath.normpath(member.name).split('/')
-      if member.isfile() and tuple(parts[:-1]) in contents:
-        image = archive.extractfile(member).read()
-        contents[tuple(parts[:-1])][parts[-1]] = image
+  with downloads.reading(path, 'archive of CINIC-10'):
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+      for member in archive:
+        parts = posixpath.normpath(member.name).split('/')
+        if member.isfile() and tuple(parts[:-1]) in contents:
+          image = archive.extractfile(member).read()
+          contents[tuple(parts[:-1])][parts[-1]] = image
   return contents
 
 
@@ -118,14 +122,12 @@ def _decode(names, contents):
   """Returns uint8 images of PNG files, a list of bytes; `names` for errors."""
   decoded = np.empty([len(contents), *_SHAPE], np.uint8)
   for i, (name, data) in enumerate(zip(names, contents)):
-    try:
+    with downloads.reading(name, '32x32 image of CINIC-10'):
       # Three channels also of the few images that are gray.
-      decoded[i] = tf.io.decode_png(data, channels=3).numpy()
-    except (tf.errors.InvalidArgumentError, ValueError) as error:
-      message = str(error).splitlines()[0]
-      raise ValueError(
-          f'{name} is no 32x32 image of CINIC-10: {message}'
-      ) from error
+      image = tf.io.decode_png(data, channels=3).numpy()
+      if image.shape != _SHAPE:  # NumPy would repeat one pixel, or a line.
+        raise ValueError(f'it has the shape {list(image.shape)}')
+      decoded[i] = image
   return decoded
 
 
@@ -164,7 +166,8 @@ def load_arrays(data_dir=None, cache_dir=None, verify=True):
   Raises:
     FileNotFoundError: If `data_dir` is given and files are missing in it.
     ConnectionError: If the archive is to be downloaded and cannot be.
-    ValueError: If the archive is not the official one, or a file no image.
+    ValueError: If the archive is not the official one, or none, or a file no
+      image.
   """
   if data_dir is None:
     contents = _read_archive(_cached(cache_dir), verify)

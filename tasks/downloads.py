@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Official files: found in a folder or downloaded, whole and checked."""
 
+import contextlib
 import hashlib
 import http.client
 import os
 import tempfile
 import urllib.request
+
+import numpy as np
 
 _TIMEOUT_SECONDS = 30
 # By the number of hexadecimal digits.
@@ -90,13 +93,63 @@ def check_official(data, name, digest, origin, remedy=''):
     )
 
 
-def check_labels(labels, num_classes, name):
-  """Raises a `ValueError` unless the labels of a file are classes."""
-  if labels.size and not (0 <= labels.min() and labels.max() < num_classes):
-    raise ValueError(
-        f'the labels of {name} must be in [0, {num_classes}), got'
-        f' {labels.min()} to {labels.max()}'
-    )
+@contextlib.contextmanager
+def reading(name, kind):
+  """Turns whatever is wrong with a file's contents into a `ValueError`.
+
+  Args:
+    name: The file, for the message.
+    kind: What it must be, for the message.
+
+  Yields:
+    None.
+
+  Raises:
+    ValueError: If the block raises an exception, in one line.
+  """
+  try:
+    yield
+  except MemoryError:
+    raise
+  # Whatever tarfile, zlib, pickle, NumPy and SciPy find wrong with garbage.
+  except Exception as error:  # pylint: disable=broad-exception-caught
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    raise ValueError(f'{name} is no {kind}: {reason.rstrip(":")}') from error
+
+
+def as_pixels(array, name):
+  """Returns the pixels of a file as uint8, see `_as_integers`."""
+  return _as_integers(array, 256, np.uint8, f'the pixels of {name}')
+
+
+def as_labels(array, num_classes, name):
+  """Returns the labels of a file as int32, see `_as_integers`."""
+  return _as_integers(array, num_classes, np.int32, f'the labels of {name}')
+
+
+def _as_integers(array, limit, dtype, name):
+  """Returns integers in another dtype, which changes none of them.
+
+  Args:
+    array: An array.
+    limit: What all must be below.
+    dtype: The dtype of the result.
+    name: What they are, for the message.
+
+  Raises:
+    ValueError: If the array is not of an integer dtype, which a cast would
+      hide, or a number is not in `[0, limit)`.
+  """
+  if array.size:
+    if array.dtype.kind not in 'iu':
+      raise ValueError(
+          f'{name} must be integers in [0, {limit}), got {array.dtype}'
+      )
+    if not (0 <= array.min() and array.max() < limit):
+      raise ValueError(
+          f'{name} must be in [0, {limit}), got {array.min()} to {array.max()}'
+      )
+  return array.astype(dtype, copy=False)
 
 
 def advice(names, home_page, folder):

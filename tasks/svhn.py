@@ -63,19 +63,18 @@ def _cached(cache_dir):
 def _parse(data, path):
   """Returns the images and labels of a MATLAB file, see `load_arrays`."""
   name = os.path.basename(path)
-  try:
+  with downloads.reading(name, 'file of SVHN'):
     arrays = scipy_io.loadmat(io.BytesIO(data), variable_names=['X', 'y'])
     # [32, 32, 3, n] in the file.
-    features = np.asarray(arrays['X'], np.uint8)
-    height, width, channels, _ = features.shape
+    features, labels = np.asarray(arrays['X']), np.asarray(arrays['y'])
+    height, width, channels, num_images = features.shape
     if (height, width, channels) != (32, 32, 3):
       raise ValueError(f'X has the shape {list(features.shape)}')
-    labels = np.asarray(arrays['y'], np.int32).reshape(features.shape[-1])
-  except Exception as error:
-    raise ValueError(f'{name} is no file of SVHN: {error}') from error
+    labels = labels.reshape(num_images)
+  features = downloads.as_pixels(features, name)
   # MATLAB counts from 1: the digit 0 has the label 10.
   labels = np.where(labels == 10, 0, labels)
-  downloads.check_labels(labels, _NUM_CLASSES, name)
+  labels = downloads.as_labels(labels, _NUM_CLASSES, name)
   # Contiguous, since clients take rows of it.
   return np.ascontiguousarray(features.transpose(3, 0, 1, 2)), labels
 

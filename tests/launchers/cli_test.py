@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The tff_binary Authors
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of what launchers do with their standard streams."""
+"""Tests of what launchers do at their edges: streams, signals, errors."""
 
 import os
 import pathlib
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -79,6 +80,30 @@ cli.run(main)
     )
     self.assertEqual(done.stdout, '2\n')
     self.assertNotIn('Traceback', done.stderr)
+
+  def test_a_closed_terminal_ends_a_launcher_unless_that_is_ignored(self):
+    script = """
+import os, signal
+from launchers import cli
+
+def main(argv):
+  os.kill(os.getpid(), signal.SIGHUP)
+  print('went on')
+
+cli.run(main)
+"""
+    for trap, expected in (
+        ('trap - HUP', (128 + signal.SIGHUP, '', '')),
+        ("trap '' HUP", (0, 'went on\n', '')),  # As nohup does.
+    ):
+      done = subprocess.run(
+          ['sh', '-c', f'{trap}; exec "$0" -c "$1"', sys.executable, script],
+          capture_output=True,
+          text=True,
+          cwd=_ROOT,
+          timeout=120,
+      )
+      self.assertEqual((done.returncode, done.stdout, done.stderr), expected)
 
   def test_closed_streams_are_no_fault(self):
     for closed in ('<&-', '2>&-', '>&-', '<&- >&- 2>&-'):

@@ -149,6 +149,28 @@ class ReproduceTest(absltest.TestCase):
     self.assertIn('\n2 of 168 cells.', out)
     self.assertFalse((self.path / 'table.md').exists())
 
+  def test_runs_what_is_damaged_again(self):
+    chosen = '--cells=fmnist/iid/100/fedavg', '--', *_TINY, '--rounds=3'
+    status, out, err = self._reproduce(*chosen)
+    self.assertEqual(status, 0, err)
+    expected = self._cells(out)
+    folder = self.path / 'fmnist-iid-100-fedavg_seed1'
+    for name in ('metrics.csv', 'result.json'):
+      file = folder / name
+      file.write_text(file.read_text()[:-3])
+    # Not measured: two rounds would be too few for what it has.
+    status, out, err = self._reproduce(*chosen)
+    self.assertEqual(status, 0, err)
+    self.assertStartsWith(out, '0 of 1 runs are done\n1 runs, 3 rounds (')
+    self.assertEqual(self._cells(out), expected)
+    # Although the result is whole.
+    file = folder / 'metrics.csv'
+    file.write_text(file.read_text()[:-3])
+    status, out, err = self._reproduce(*chosen)
+    self.assertEqual(status, 0, err)
+    self.assertStartsWith(out, '0 of 1 runs are done\n')
+    self.assertEqual(self._cells(out), expected)
+
   def test_reports_that_nothing_is_there(self):
     status, out, err = self._reproduce('--report')
     self.assertEqual((status, err), (0, ''))
@@ -175,6 +197,7 @@ class ReproduceTest(absltest.TestCase):
         (['--runtime=local'], '--runtime is for the runs: give it after --'),
         (['--', '--rouns=3'], "Unknown command line flag 'rouns'"),
         (['--', '--seed=3'], '--seed is set by launchers.reproduce'),
+        (['--', '-output_dir', 'x'], '--output_dir is set by launchers.repro'),
         (['--', '--rho=300'], r'--rho=300: it must be a number in \[0, 100\]'),
         (
             ['--cells=*/fedavg', '--', '--rho=3'],

@@ -6,9 +6,13 @@ import json
 import pathlib
 import tempfile
 
+from absl import flags
 from absl.testing import absltest
 
+from launchers import train
 from tests.launchers import processes
+from tff_binary.programs import metrics
+from tff_binary.programs import run_folder
 
 _FLAGS = """
 --task=digits
@@ -19,6 +23,11 @@ _FLAGS = """
 --clients_per_round=2
 --runtime=local
 """
+
+
+def setUpModule():
+  if not flags.FLAGS.is_parsed():
+    flags.FLAGS.mark_as_parsed()
 
 
 class SweepTest(absltest.TestCase):
@@ -71,8 +80,77 @@ class SweepTest(absltest.TestCase):
     given = json.loads(config.read_text())['flags']
     self.assertEqual((given['batch_size'], given['seed']), (32, 1))
 
+  def _write_run(self, name, *arguments):
+    """Writes what a run of one round leaves that had these flags."""
+    folder = run_folder.RunFolder(self.path / 'runs' / name)
+    folder.path.mkdir(parents=True)
+    settings = train.read_settings(arguments)
+    settings.update(partition='iid', num_clients=100)  # Known from the task.
+    folder.write_settings({'flags': settings})
+    history = metrics.History()
+    history.append({
+        'round_num': 1,
+        'test_accuracy': 0.5,
+        **dict.fromkeys(metrics.SUMMARIZED, 1.0),
+    })
+    history.write(folder.path)
+    folder.write_result(metrics.summarize(history.rows))
+
+  def test_table_leaves_out_what_was_run_with_other_flags(self):
+    common = '--task=digits', '--batch_size=32'
+    for rate in ('0.1', '0.01'):
+      flag = f'learning_rate={rate}'
+      self._write_run(f'{flag}_seed1', *common, f'--{flag}')
+    grid = '--table_only', '--grid=learning_rate=0.1,0.01', '--'
+    # More rounds, and where data are, make no other runs.
+    status, out, err = self._sweep(*grid, *common, '--rounds=9', '--data_dir=x')
+    self.assertEqual((status, err), (0, ''))
+    for rate in ('0.1', '0.01'):
+      self.assertIn(f'| learning_rate={rate} | 1 | 50.00 |', out)
+    status, out, err = self._sweep(*grid, '--task=digits')
+    self.assertEqual((status, err.count('\n')), (0, 2), err)
+    self.assertRegex(
+        err, r'learning_rate=0.1_seed1 is not .*: batch_size 32 \(64\)\n'
+    )
+    self.assertNotIn('learning_rate', out)
+
+  def test_grid_is_what_the_names_say(self):
+    flagfile = self.path / 'other.flags'
+    flagfile.write_text(f'{_FLAGS}\n--batch_size=16')
+    status, out, err = self._sweep(
+        '--grid=batch_size=32', '--', f'--flagfile={flagfile}'
+    )
+    self.assertEqual(status, 0, err)
+    self.assertIn('| batch_size=32 | 1 |', out)
+    config = self.path / 'runs' / 'batch_size=32_seed1' / 'config.json'
+    given = json.loads(config.read_text())['flags']
+    self.assertEqual((given['batch_size'], given['local_epochs']), (32, 1))
+
+  def test_a_failed_run_is_not_in_the_table(self):
+    self._write_run('rounds=0_seed1', '--task=digits', '--rounds=1')
+    status, out, err = self._sweep('--grid=rounds=0', '--', '--task=digits')
+    self.assertEqual((status, out.count('| rounds=0 |')), (1, 0))
+    self.assertRegex(err, 'not finished: .*rounds=0_seed1\n$')
+
   def test_answers_errors_by_one_line(self):
+    grid = '--grid=rho=1,2', '--grid=augment=true,false'
     for arguments, message in (
+        (
+            [*grid, '--', '--task=digits', '--rho=3'],
+            '--rho=3: --rho is in --grid',
+        ),
+        ([*grid, '--', '-rho', '3'], '-rho: --rho is in --grid'),
+        ([*grid, '--', '--noaugment'], '--noaugment: --augment is in --grid'),
+        ([*grid, '--', '--seed=9'], '--seed=9: --seed is set by the sweep'),
+        (
+            [*grid, '--', '--output_dir', '/x'],
+            '--output_dir: --output_dir is set by the sweep',
+        ),
+        ([*grid, '--rounds=3'], '--rounds is for the runs: give it after --'),
+        (
+            [f'--grid=data_dir={"x" * 237}'],
+            'names of runs must have at most 251 bytes, got 252 in data_dir=xx',
+        ),
         ([], 'at least one flagfile'),
         (['--grid=rho'], '--grid must be flag=value,value,..., got'),
         (['--grid=seed=1,2'], 'seed is set by the sweep'),

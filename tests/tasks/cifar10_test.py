@@ -123,11 +123,45 @@ class Cifar10Test(tf.test.TestCase, parameterized.TestCase):
       ({b'data': np.zeros([2, 3072], np.uint8), b'labels': [1]}, 'no batch'),
       ({b'data': np.zeros([1, 3072], np.uint8), b'labels': [10]}, 'labels of'),
       ({b'labels': [1]}, 'no batch'),
+      (
+          {b'data': np.full([1, 3072], 0.9), b'labels': [1]},
+          r'^the pixels of test_batch must be integers in \[0, 256\),',
+      ),
+      (
+          {b'data': np.full([1, 3072], 256), b'labels': [1]},
+          r'^the pixels of test_batch must be in \[0, 256\), got 256 to 256$',
+      ),
+      (
+          {b'data': np.full([1, 3072], -1), b'labels': [1]},
+          r'^the pixels of test_batch must be in \[0, 256\), got -1 to -1$',
+      ),
+      (
+          {b'data': np.zeros([1, 3072], np.uint8), b'labels': [1.9]},
+          r'^the labels of test_batch must be integers in \[0, 10\), got float',
+      ),
   )
   def test_refuses_what_is_no_batch(self, batch, message):
     self._write(test_batch=pickle.dumps(batch, 2))
     with self.assertRaisesRegex(ValueError, message):
       cifar10.load_arrays(self.folder, verify=False)
+
+  def test_refuses_what_is_no_archive(self):
+    archive = self.archive
+    del self.batches['data_batch_3']
+    for contents, reason in (
+        (archive[:-300], 'ended before'),
+        (b'<html>\n<p>Not found', 'could not be opened'),
+        (b'', 'could not be opened'),
+        (_archive(self.batches), 'data_batch_3.*not found'),
+    ):
+      self.archive = contents
+      self._write_archive()
+      with self.assertRaisesRegex(
+          ValueError,
+          f'^{self.folder}/cifar-10-python.tar.gz is no archive of CIFAR-10:'
+          f' [^\n]*{reason}[^\n]*$',
+      ):
+        cifar10.load_arrays(self.folder, verify=False)
 
   def test_names_missing_files(self):
     with self.assertRaisesRegex(FileNotFoundError, 'nor all of data_batch_1'):

@@ -120,7 +120,13 @@ class Cinic10Test(tf.test.TestCase, parameterized.TestCase):
     arrays = cinic10.load_arrays(self.folder, verify=False)
     self.assertAllEqual(np.bincount(arrays[1]), [2] * 5 + [1] + [2] * 4)
 
-  @parameterized.parameters(b'no image', _png(np.zeros([28, 28, 3], np.uint8)))
+  @parameterized.parameters(
+      b'no image',
+      *(
+          _png(np.zeros([*shape, 3], np.uint8))
+          for shape in ((28, 28), (1, 1), (32, 1), (1, 32))
+      ),
+  )
   def test_refuses_what_is_no_image(self, contents):
     self.files['train/dog/n02690373_7.png'] = contents
     self._unpack('')
@@ -128,6 +134,15 @@ class Cinic10Test(tf.test.TestCase, parameterized.TestCase):
         ValueError, 'train/dog/n02690373_7.png is no 32x32 image of CINIC-10'
     ):
       cinic10.load_arrays(self.folder)
+
+  def test_refuses_what_is_no_archive(self):
+    for contents in (self.archive[:-300], b'<html>\n<p>Not found', b''):
+      self._write_archive(contents)
+      with self.assertRaisesRegex(
+          ValueError,
+          f'^{self.folder}/CINIC-10.tar.gz is no archive of CINIC-10: [^\n]+$',
+      ):
+        cinic10.load_arrays(self.folder, verify=False)
 
   def test_task_has_the_stated_model_and_scaling(self):
     self._write_archive(self.archive)

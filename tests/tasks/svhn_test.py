@@ -119,8 +119,24 @@ class SvhnTest(tf.test.TestCase, parameterized.TestCase):
       ),
       (
           'no_digit',
-          _mat(X=np.zeros([32, 32, 3, 2]), y=[[11], [2]]),
+          _mat(X=np.zeros([32, 32, 3, 2], np.uint8), y=[[11], [2]]),
           r'labels of train_32x32.mat must be in \[0, 10\), got 2 to 11',
+      ),
+      (
+          'scaled_pixels',
+          _mat(X=np.full([32, 32, 3, 2], 0.9), y=[[1], [2]]),
+          r'^the pixels of train_32x32.mat must be integers in \[0, 256\), got'
+          ' float64$',
+      ),
+      (
+          'large_pixels',
+          _mat(X=np.full([32, 32, 3, 2], 256), y=[[1], [2]]),
+          r'^the pixels of train_32x32.mat must be in \[0, 256\), got 256 to',
+      ),
+      (
+          'labels_between_digits',
+          _mat(X=np.zeros([32, 32, 3, 2], np.uint8), y=[[1.9], [2.0]]),
+          r'^the labels of train_32x32.mat must be integers in \[0, 10\), got',
       ),
   )
   def test_refuses_what_is_no_file_of_digits(self, contents, message):

@@ -25,11 +25,11 @@ _DEFAULT_WORKER = 'local_cpp_executor_factory.<locals>.ServiceManager'
 # Run by the new process: asks for the kernel's parent-death signal, checks that
 # the parent has not died before, and becomes the program. A `preexec_fn` would
 # do the same in a fork of this process, which gRPC does not survive.
-_DIE_WITH_PARENT = f"""
+_END_WITH_PARENT = """
 import ctypes, os, sys
-ctypes.CDLL(None).prctl(1, {int(signal.SIGKILL)})  # PR_SET_PDEATHSIG
+ctypes.CDLL(None).prctl(1, int(sys.argv[2]))  # PR_SET_PDEATHSIG
 if os.getppid() == int(sys.argv[1]):
-  os.execv(sys.argv[2], sys.argv[2:])
+  os.execv(sys.argv[3], sys.argv[3:])
 """
 
 
@@ -48,6 +48,25 @@ def end_default_worker() -> None:
         worker.wait()
       # It would complain that half of Python is gone.
       owner.__del__ = lambda self: None
+
+
+def ending_with_parent(
+    command: Sequence[str], number: signal.Signals
+) -> list[str]:
+  """Returns a command whose process gets a signal when its parent is gone.
+
+  The kernel sends it, however this process ends, and already when the *thread*
+  that has started the other one ends.
+
+  Args:
+    command: The path of the program and its arguments.
+    number: The signal.
+  """
+  return [
+      *(sys.executable, '-I', '-S', '-c', _END_WITH_PARENT),
+      *(str(os.getpid()), str(int(number))),
+      *command,
+  ]
 
 
 class Process:
@@ -74,11 +93,7 @@ class Process:
     self._log_path = log_path
     with open(log_path or os.devnull, 'ab') as log:
       self._process = subprocess.Popen(
-          [
-              *(sys.executable, '-I', '-S', '-c', _DIE_WITH_PARENT),
-              str(os.getpid()),
-              *command,
-          ],
+          ending_with_parent(command, signal.SIGKILL),
           stdin=subprocess.DEVNULL,
           stdout=log,
           stderr=log,

@@ -16,7 +16,8 @@ from tff_binary.runtime.worker import sockets
 KINDS = ('local', 'device', 'remote')
 MERGES = ('in_order', 'tff')
 
-_ADDRESS = r'unix:/.+|[^\s:/,]+:\d+|\[[0-9a-fA-F:]+\]:\d+'
+_ADDRESS = r'unix:/.+|(?:[^\s:/,]+|\[[0-9a-fA-F:]+\]):([0-9]+)'
+_MAX_PORT = 65535
 
 # The options of each kind; the others' are refused.
 _OPTIONS = {
@@ -150,8 +151,14 @@ class Runtime:
           ' none'
       )
     for address in self.workers:
-      if not re.fullmatch(_ADDRESS, address):
+      match = re.fullmatch(_ADDRESS, address)
+      if not match:
         raise ValueError(f'workers must be host:port, got {address!r}')
+      # gRPC takes the remainder of a larger one.
+      if match[1] and not 1 <= int(match[1]) <= _MAX_PORT:
+        raise ValueError(
+            f'workers must have ports in [1, {_MAX_PORT}], got {address!r}'
+        )
       path = address.removeprefix('unix:')
       if path != address and len(os.fsencode(path)) > sockets.MAX_PATH_BYTES:
         raise ValueError(
@@ -177,7 +184,7 @@ class Runtime:
             ' encryption; got true'
         )
       for name, path in files.items():
-        if not os.access(path, os.R_OK):
+        if os.path.isdir(path) or not os.access(path, os.R_OK):
           raise ValueError(f'{name} must be a readable file, got {path!r}')
     elif len(missing) < len(files):
       raise ValueError(

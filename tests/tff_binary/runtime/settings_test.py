@@ -22,7 +22,7 @@ class RuntimeTest(parameterized.TestCase):
     self.assertEqual(runtime.devices, ('GPU:0', 'GPU:1'))
 
   @parameterized.parameters(
-      '127.0.0.1:80', 'localhost:80', '[::1]:80', 'unix:/path/worker.sock'
+      '127.0.0.1:1', 'localhost:65535', '[::1]:80', 'unix:/path/worker.sock'
   )
   def test_this_machine_needs_no_certificate(self, address):
     runtime = settings.Runtime('remote', workers=[address])
@@ -90,6 +90,14 @@ class RuntimeTest(parameterized.TestCase):
       (dict(kind='remote', workers=['unix:/' + 107 * 'x']), '107 bytes, got'),
       (dict(kind='remote', workers=['x:y']), "^workers must be .*, got 'x:y'"),
       (
+          dict(kind='remote', workers=['localhost:65536']),
+          r"^workers must have ports in \[1, 65535\], got 'localhost:65536'",
+      ),
+      (
+          dict(kind='remote', workers=['[::1]:0']),
+          r"^workers must have ports in \[1, 65535\], got '\[::1\]:0'",
+      ),
+      (
           dict(kind='remote', workers=['localhost:1'] * 2),
           "^workers must differ, got 'localhost:1' twice",
       ),
@@ -106,6 +114,16 @@ class RuntimeTest(parameterized.TestCase):
               worker_authority='/missing',
           ),
           "^certificate must be a readable file, got '/missing'",
+      ),
+      (
+          dict(
+              kind='remote',
+              workers=['x:1'],
+              certificate=__file__,
+              private_key='/tmp',
+              worker_authority=__file__,
+          ),
+          "^private_key must be a readable file, got '/tmp'",
       ),
   )
   def test_bad_values(self, values, message):
