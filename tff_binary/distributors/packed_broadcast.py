@@ -126,8 +126,8 @@ def build_packed_broadcast(
   largest = _MAX_BITS.get(coding, 0)
   if bits > largest:
     raise ValueError(
-        f'coding must be one of {", ".join(_MAX_BITS)}, the last two for at most'
-        f' 8 bits, got {coding!r} for {bits}.'
+        f'coding must be one of {", ".join(_MAX_BITS)}, the last two for at'
+        f' most 8 bits, got {coding!r} for {bits}.'
     )
   is_entropy_coded = coding == 'entropy'  # Python values.
   counts = range_coding.counts(1, bits) if is_entropy_coded else None

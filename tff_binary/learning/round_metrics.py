@@ -18,9 +18,9 @@ def round_metrics(
   `uplink_bits_per_param_total` everything that is sent; the same two for the
   downlink; they are None in a round without clients. Training metrics are named
   `train_<metric>` and None if no client had a usable example. `sparsity` is the
-  share of zeros among the kernel entries of a quantized downlink. `received_loss`
-  and `levels` are the clients' loss before training and the round's number of
-  levels, where the aggregator adapts that.
+  share of zeros among the kernel entries of a quantized downlink.
+  `received_loss` and `levels` are the clients' loss before training and the
+  round's number of levels, where the aggregator adapts that.
 
   Where clients take kernels to a different extent, these count as the clients
   report them, and all else as the distributor measures it or clients report,
@@ -75,13 +75,14 @@ def round_metrics(
   )
   row['uplink_bytes'] = uplink
   row['downlink_bytes'] = downlink
+  clients_params = num_clients * params
   for name, num_bytes in (
       ('uplink_bits_per_param', uplink_compressed),
       ('downlink_bits_per_param', downlink_compressed),
       ('uplink_bits_per_param_total', uplink),
       ('downlink_bits_per_param_total', downlink),
   ):
-    row[name] = 8.0 / (num_clients * params) * num_bytes if num_clients else None
+    row[name] = 8.0 / clients_params * num_bytes if num_clients else None
   return row
 
 

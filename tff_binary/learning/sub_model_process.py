@@ -139,7 +139,7 @@ def build_sub_model_process(
   def report_ids(ids):
     return ids
 
-  # A shuffled dataset is another client's at every look: there is one a round.
+  # Of a shuffled dataset every look would see another first batch.
   @tff.tensorflow.computation(np.int32, ids_type, np.int32, data_type)
   @tf.function
   def choose(round_num, ids, identity, dataset):

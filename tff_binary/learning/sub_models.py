@@ -75,8 +75,8 @@ class SubModels:
       puts out by its rate, of nested ones by its share of the largest rate.
     masks_labels: Whether the loss of a client takes the logits of classes which
       it has no example of as 0 (probabilities, where a model puts out these, so
-      that it leaves the classes out), and whether it counts in the mean for those
-      weights of the output layer only that belong to its classes.
+      that it leaves the classes out), and whether it counts in the mean for
+      those weights of the output layer only that belong to its classes.
   """
 
   rates: Sequence[float]

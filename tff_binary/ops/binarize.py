@@ -71,8 +71,8 @@ def _binarized(x, step_size, is_positive):
     is_inside = tf.cast(tf.abs(x) <= step_size, x.dtype)
     x_grad = tf.math.multiply_no_nan(upstream, is_inside)
     # Equation 9 summed: (2 b - 1) - x / alpha inside and the sign outside are
-    # the signs, less x / alpha times what equation 8 lets pass. An infinite entry
-    # is outside: its product is 0, not NaN.
+    # the signs, less x / alpha times what equation 8 lets pass. An infinite
+    # entry is outside: its product is 0, not NaN.
     ratio = tf.math.divide_no_nan(x, step_size)
     step_size_grad = tf.math.multiply_no_nan(
         tf.reduce_sum(upstream * signs)

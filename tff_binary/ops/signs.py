@@ -81,9 +81,9 @@ def z_noise(shape, z, seed):
     return 2.0 * seeds.uniform(shape, seed) - 1.0
   if z <= 1.0:
     return seeds.normal(shape, seed)
-  # |t|**(2 z) / 2 has the distribution Gamma(a), like a variable of Gamma(1 + a)
-  # times u**(1 / a) for a uniform u: float32 cannot hold what small a make. So
-  # |t| is this scale times u, and with its sign uniform below the scale.
+  # |t|**(2 z) / 2 has the distribution Gamma(a), like a variable of
+  # Gamma(1 + a) times u**(1 / a) for a uniform u: float32 cannot hold what
+  # small a make. So |t| is this scale times u.
   a = 1.0 / (2.0 * z)
   scale = (2.0 * seeds.gamma(shape, 1.0 + a, seeds.fold_in(seed, 0))) ** a
   return scale * (2.0 * seeds.uniform(shape, seeds.fold_in(seed, 1)) - 1.0)

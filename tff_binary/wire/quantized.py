@@ -106,7 +106,9 @@ class RangeCodec(codec.Codec):
       ValueError: If `resolution` is outside its range.
     """
     # A step of twice the largest resolution is still a float32.
-    if not (codec.is_number(resolution) and 0.0 < resolution <= _MAX_RESOLUTION):
+    if not (
+        codec.is_number(resolution) and 0.0 < resolution <= _MAX_RESOLUTION
+    ):
       raise ValueError(
           'resolution must be a positive float, at most'
           f' {_MAX_RESOLUTION}, got {resolution!r}.'
@@ -151,8 +153,8 @@ class RangeCodec(codec.Codec):
     )
     dtype = codec.wide(spec.dtype)
     # Halves again, and the two after the weight, whose double may be infinite.
-    # The weight comes late: a minimum that exceeds the dtype with its weight may
-    # belong to an entry near zero.
+    # The weight comes late: a minimum that exceeds the dtype with its weight
+    # may belong to an entry near zero.
     minimum, step_size = (
         0.5 * tf.cast(payload[name], dtype) for name in ('minimum', 'step_size')
     )

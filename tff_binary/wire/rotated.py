@@ -99,8 +99,8 @@ class RotatedCodec(codec.Codec):
   block with one entry that outweighs all others it hides these. Blocks in place
   of padding are ours, and that the eight largest entries of a block are never
   rounded to 0, without which small blocks would be lost. Of blocks of up to 16
-  entries `'unbiased'` draws which of the two values around an entry it is rounded
-  to, for otherwise they would not be right on average.
+  entries `'unbiased'` draws which of the two values around an entry it is
+  rounded to, for otherwise they would not be right on average.
 
   The payload is `codes`, uint8 of shape `[ceil(n w / 8)]` for codes of w bits,
   `scales`, float32 of shape `[number of blocks]`, and `seed`, int32 of shape
@@ -183,7 +183,7 @@ class RotatedCodec(codec.Codec):
     return codes, tf.math.divide_no_nan(product, square)
 
   def _draw(self, rotated, seed):
-    """Returns the codes of neighbouring values, right on average, and a scale."""
+    """Returns the codes of values that are right on average, and a scale."""
     scale = norms.max_norm(rotated) / self._centroids[-1]
     ratio = tf.math.divide_no_nan(rotated, scale)
     below = tf.searchsorted(self._centroids[1:-1], ratio, side='right')

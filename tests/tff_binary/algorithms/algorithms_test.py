@@ -110,7 +110,7 @@ def _resident_megabytes():
 
 
 class _LocalTest(tf.test.TestCase, parameterized.TestCase):
-  """Computes in a context whose compiler compiles a process once for them all."""
+  """In a context whose compiler compiles a process once for all tests."""
 
   @classmethod
   def setUpClass(cls):

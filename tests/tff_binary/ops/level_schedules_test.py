@@ -82,7 +82,7 @@ class PlateauTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(
       (dict(min_levels=0), 'min_levels'),
-      (dict(min_levels=8), r'max_levels must be .* in \[min_levels = 8, 32767\]'),
+      (dict(min_levels=8), r'max_levels .* in \[min_levels = 8, 32767\]'),
       (dict(patience=0), 'patience'),
       (dict(smoothing=1.0), 'smoothing'),
   )
