@@ -30,6 +30,9 @@ class RunsTest(parameterized.TestCase):
       (signal.SIGKILL, -signal.SIGKILL), (signal.SIGHUP, 128 + signal.SIGHUP)
   )
   def test_trainings_end_with_their_launcher(self, number, status):
+    # These tests may themselves be run by nohup, which programs inherit.
+    old = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    self.addCleanup(signal.signal, signal.SIGHUP, old)
     sweep = processes.start(
         'sweep',
         f'--output_dir={self.path}',
