@@ -6,7 +6,6 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -185,9 +184,10 @@ class _Runner:
         if self._is_stopped:
           return 1  # Not started.
         # Ctrl-C in a terminal reaches it by `_stop` alone. If this process is
-        # killed, the kernel ends the run: this thread lasts as long as that.
+        # killed, the kernel kills the run, which resumes to the same bit: this
+        # thread lasts as long as that.
         process = subprocess.Popen(
-            processes.ending_with_parent(command, signal.SIGTERM),
+            processes.dying_with_parent(command),
             stdout=output,
             stderr=output,
             start_new_session=True,

@@ -25,11 +25,11 @@ _DEFAULT_WORKER = 'local_cpp_executor_factory.<locals>.ServiceManager'
 # Run by the new process: asks for the kernel's parent-death signal, checks that
 # the parent has not died before, and becomes the program. A `preexec_fn` would
 # do the same in a fork of this process, which gRPC does not survive.
-_END_WITH_PARENT = """
+_DIE_WITH_PARENT = f"""
 import ctypes, os, sys
-ctypes.CDLL(None).prctl(1, int(sys.argv[2]))  # PR_SET_PDEATHSIG
+ctypes.CDLL(None).prctl(1, {int(signal.SIGKILL)})  # PR_SET_PDEATHSIG
 if os.getppid() == int(sys.argv[1]):
-  os.execv(sys.argv[3], sys.argv[3:])
+  os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
@@ -50,21 +50,18 @@ def end_default_worker() -> None:
       owner.__del__ = lambda self: None
 
 
-def ending_with_parent(
-    command: Sequence[str], number: signal.Signals
-) -> list[str]:
-  """Returns a command whose process gets a signal when its parent is gone.
+def dying_with_parent(command: Sequence[str]) -> list[str]:
+  """Returns a command whose process is killed when its parent is gone.
 
-  The kernel sends it, however this process ends, and already when the *thread*
+  The kernel does it, however this process ends, and already when the *thread*
   that has started the other one ends.
 
   Args:
     command: The path of the program and its arguments.
-    number: The signal.
   """
   return [
-      *(sys.executable, '-I', '-S', '-c', _END_WITH_PARENT),
-      *(str(os.getpid()), str(int(number))),
+      *(sys.executable, '-I', '-S', '-c', _DIE_WITH_PARENT),
+      str(os.getpid()),
       *command,
   ]
 
@@ -93,7 +90,7 @@ class Process:
     self._log_path = log_path
     with open(log_path or os.devnull, 'ab') as log:
       self._process = subprocess.Popen(
-          ending_with_parent(command, signal.SIGKILL),
+          dying_with_parent(command),
           stdin=subprocess.DEVNULL,
           stdout=log,
           stderr=log,
