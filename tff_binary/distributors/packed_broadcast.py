@@ -17,7 +17,8 @@ from tff_binary.wire import bit_packing
 from tff_binary.wire import range_coding
 
 
-_MAX_BITS = {'packed': rounding.MAX_BITS, 'entropy': 8, 'changes': 8}
+# Of a code, by how they are sent.
+MAX_BITS = {'packed': rounding.MAX_BITS, 'entropy': 8, 'changes': 8}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,10 +124,10 @@ def build_packed_broadcast(
   weights_type, is_compressed, _ = tensors
   shapes = [t.shape for t in weights_type.trainable]
   bits = quantizer.bits
-  largest = _MAX_BITS.get(coding, 0)
+  largest = MAX_BITS.get(coding, 0)
   if bits > largest:
     raise ValueError(
-        f'coding must be one of {", ".join(_MAX_BITS)}, the last two for at'
+        f'coding must be one of {", ".join(MAX_BITS)}, the last two for at'
         f' most 8 bits, got {coding!r} for {bits}.'
     )
   is_entropy_coded = coding == 'entropy'  # Python values.

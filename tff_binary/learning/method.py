@@ -15,6 +15,7 @@ from tff_binary import aggregators
 from tff_binary import distributors
 from tff_binary import parameters
 from tff_binary import wire
+from tff_binary.distributors import packed_broadcast
 from tff_binary.layers import low_precision_activations
 from tff_binary.layers import low_precision_kernel
 from tff_binary.layers import synchronized_kernel
@@ -36,8 +37,12 @@ PrepareModel = Callable[
 
 _FLOAT32_BITS = 32
 _DIFFERENCE_BITS = 1.0
-# What the ways to code a downlink can do, where that is not all.
-_MOST_DOWNLINK_BITS = {'entropy': 8, 'changes': 8, 'differences': 4}
+# By how they are sent; 32 stands for no codes.
+_MOST_DOWNLINK_BITS = {
+    **packed_broadcast.MAX_BITS,
+    'packed': _FLOAT32_BITS,
+    'differences': 4,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,7 +194,7 @@ class Method:
         downlink_difference_bits=downlink_difference_bits,
         local_bits=local_bits,
     )
-    most_bits = _MOST_DOWNLINK_BITS.get(downlink_coding, _FLOAT32_BITS)
+    most_bits = _MOST_DOWNLINK_BITS[downlink_coding]
     if downlink_bits > most_bits:
       raise ValueError(
           f'downlink_coding={downlink_coding!r} needs downlink_bits in [2,'

@@ -114,10 +114,13 @@ def build_sub_model_process(
     data = dataset.get_single_element() if is_stored else dataset
     return client_data.read(data, local_training)
 
-  @tff.tensorflow.computation(data_type)
+  # Read once: of a shuffled dataset every look would see another first batch.
+  @tff.tensorflow.computation(np.int32, data_type)
   @tf.function
-  def identify(dataset):
-    return read(dataset).identity()
+  def identify(round_num, dataset):
+    client = read(dataset)
+    draws = seeds.fold_in(client.seed(seed, round_num), client_data.CHOOSE)
+    return client.identity(), draws
 
   ids_type = tff.TensorType(np.int32, [None])
 
@@ -139,16 +142,16 @@ def build_sub_model_process(
   def report_ids(ids):
     return ids
 
-  # Of a shuffled dataset every look would see another first batch.
-  @tff.tensorflow.computation(np.int32, ids_type, np.int32, data_type)
+  @tff.tensorflow.computation(
+      np.int32, ids_type, identify.type_signature.result
+  )
   @tf.function
-  def choose(round_num, ids, identity, dataset):
-    client = read(dataset)
+  def choose(round_num, ids, identified):
+    identity, draws = identified
     # Before this round as many have had their turn in each.
     position = round_num * tf.size(ids) + tf.math.count_nonzero(
         ids < identity, dtype=tf.int32
     )
-    draws = seeds.fold_in(client.seed(seed, round_num), client_data.CHOOSE)
     return tf.ensure_shape(
         spec.choose(identity, draws, position), [spec.max_models]
     )
@@ -332,10 +335,12 @@ def build_sub_model_process(
   )
   def next_fn(state, client_datasets):
     weights, round_num = state.global_model_weights, state.client_work
-    identities = tff.federated_map(identify, client_datasets)
+    identified = tff.federated_map(
+        identify, (tff.federated_broadcast(round_num), client_datasets)
+    )
     if spec.in_turn:  # Python values.
       ids = tff.federated_aggregate(
-          identities,
+          identified[0],
           no_ids(),
           add_id,
           merge_ids,
@@ -348,8 +353,7 @@ def build_sub_model_process(
         (
             tff.federated_broadcast(round_num),
             tff.federated_broadcast(ids),
-            identities,
-            client_datasets,
+            identified,
         ),
     )
     received = [

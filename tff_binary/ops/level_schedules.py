@@ -8,11 +8,9 @@ import numbers
 
 import tensorflow as tf
 
+from tff_binary.ops import rounding
+
 _TINY_LOSS = 1e-12
-
-
-# As many as messages have a number for.
-_MAX_LEVELS = 2**15 - 1
 
 
 def _check_levels(**levels):
@@ -20,10 +18,10 @@ def _check_levels(**levels):
   minimum, lower_end = 1, '1'
   for name, value in levels.items():
     is_integer = isinstance(value, numbers.Integral)
-    if not (is_integer and minimum <= value <= _MAX_LEVELS):
+    if not (is_integer and minimum <= value <= rounding.MAX_LEVELS):
       raise ValueError(
-          f'{name} must be an integer in [{lower_end}, {_MAX_LEVELS}], got'
-          f' {value!r}.'
+          f'{name} must be an integer in [{lower_end}, {rounding.MAX_LEVELS}],'
+          f' got {value!r}.'
       )
     minimum, lower_end = value, f'{name} = {value}'
 
@@ -43,7 +41,7 @@ class LossRatio:
   """
 
   initial_levels: int = 2
-  max_levels: int = _MAX_LEVELS
+  max_levels: int = rounding.MAX_LEVELS
 
   def __post_init__(self):
     _check_levels(

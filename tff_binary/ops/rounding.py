@@ -11,6 +11,8 @@ import tensorflow as tf
 from tff_binary.ops import norms
 
 MAX_BITS = 16
+# Of a code with a sign bit: magnitudes from 0 to this.
+MAX_LEVELS = 2 ** (MAX_BITS - 1) - 1
 
 
 def stochastic_round(x, noise):

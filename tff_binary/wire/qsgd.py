@@ -14,7 +14,7 @@ from tff_binary.wire import bit_packing
 from tff_binary.wire import codec
 from tff_binary.wire import elias
 
-MAX_LEVELS = 2 ** (rounding.MAX_BITS - 1) - 1
+MAX_LEVELS = rounding.MAX_LEVELS
 
 
 class QSGDCodec(codec.Codec):

@@ -157,17 +157,26 @@ class RotatedCodecTest(tf.test.TestCase, parameterized.TestCase):
   def test_is_unbiased_in_small_blocks(self, length, codec):
     value = tf.constant(np.random.RandomState(length).randn(length), tf.float32)
     codec = wire.RotatedCodec(*codec)
-    decode = tf.function(
-        lambda i: _decode(codec, value, seeds.fold_in(_SEED, i))
-    )
-    num_draws = 300
-    decoded = np.stack([decode(tf.constant(i)) for i in range(num_draws)])
-    bias = np.sum((np.mean(decoded, axis=0) - value) ** 2)
-    expected = np.sum(np.var(decoded, axis=0)) / num_draws
-    # The squared error of the mean is `expected` on average, if there is no
-    # bias; with two entries it exceeds 16 times that once in 10^4 seeds, with
-    # more less often. The bias of the nearest values is 40 times and more.
-    self.assertLess(bias, 16.0 * expected)
+    num_draws = 5000
+
+    @tf.function
+    def moments():
+      def add(i, total, square):
+        decoded = _decode(codec, value, seeds.fold_in(_SEED, i))
+        return i + 1, total + decoded, square + decoded**2
+
+      zeros = tf.zeros([length])
+      _, *sums = tf.while_loop(
+          lambda i, *_: i < num_draws, add, (0, zeros, zeros)
+      )
+      return [x / num_draws for x in sums]
+
+    mean, mean_square = moments()
+    error = np.sum((mean - value) ** 2)
+    expected = np.sum(mean_square - mean**2) / num_draws
+    # On average the error is as expected, if there is no bias; with two entries
+    # it is 16 times as large once in 10^4 seeds, with more less often.
+    self.assertLess(error, 16.0 * expected)
 
   def test_one_entry_and_zeros_are_exact(self):
     for value in ([0.3], [-7.0], [0.0] * 9):
