@@ -14,7 +14,6 @@ and the share of bits that a round flips. A CSV file and a picture for each, and
 a table.
 """
 
-import os
 import pathlib
 
 from absl import flags
@@ -33,6 +32,7 @@ _LABELS = flags.DEFINE_list(
 def main(argv):
   folders = recorded_runs.find(argv[1:])
   labels = cli.labels_of(folders, _LABELS.value)
+  cli.make_output_dir(_OUTPUT_DIR.value)
   # Imported after the checks, which answer at once.
   with cli.quiet_imports():
     # pylint: disable-next=g-import-not-at-top
@@ -44,7 +44,6 @@ def main(argv):
   }
   folder = pathlib.Path(_OUTPUT_DIR.value)
   with cli.errors_named_by_flags():
-    os.makedirs(folder, exist_ok=True)
     written = analysis_lib.write_csv(analyses, folder)
     for file in written:
       picture = file.with_suffix('.png')

@@ -198,6 +198,25 @@ def labels_of(folders, labels=None):
   return labels
 
 
+def make_output_dir(path):
+  """Makes the folder of --output_dir, before the work of which it keeps files.
+
+  Args:
+    path: The folder; it may exist.
+
+  Raises:
+    UsageError: If it cannot be made, or files in it cannot be.
+  """
+  try:
+    os.makedirs(path, exist_ok=True)
+    with tempfile.TemporaryFile(dir=path):
+      pass
+  except OSError as e:
+    raise UsageError(
+        f'--output_dir={path} cannot be written: {e.strerror}'
+    ) from e
+
+
 @contextlib.contextmanager
 def quiet_imports():
   """Discards what C++ code prints while modules are imported, quickly.

@@ -306,7 +306,10 @@ def main(argv):
   table = published.load(_TABLE.value)
   cells = table.select(_CELLS.value)
   output_dir = _OUTPUT_DIR.value or f'runs/{table.name}'
-  failed = [] if _REPORT.value else _run(cells, extra, output_dir)
+  failed = []
+  if not _REPORT.value:
+    cli.make_output_dir(output_dir)
+    failed = _run(cells, extra, output_dir)
   lines = _report(table, cells, output_dir)
   print('\n'.join(lines))
   if not _REPORT.value:

@@ -101,7 +101,7 @@ def run(pairs, output_dir, jobs, *more):
 
   Args:
     pairs: A list of pairs of a `Setting` and a seed.
-    output_dir: The folder of the runs' folders; it is made.
+    output_dir: The folder of the runs' folders; it must exist.
     jobs: Runs at a time, each on its share of the cores. The output of several
       goes to <run>.log in `output_dir`.
     *more: Further flags for all.
@@ -123,7 +123,6 @@ def run(pairs, output_dir, jobs, *more):
           f'names of runs must have at most {limit} bytes, got'
           f' {len(os.fsencode(name))} in {name}'
       )
-  os.makedirs(output_dir, exist_ok=True)
   return _Runner(jobs).run_all(commands)
 
 

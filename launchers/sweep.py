@@ -175,13 +175,13 @@ def main(argv):
   names = {setting.folder(_OUTPUT_DIR.value, seed=0) for setting in settings}
   if len(names) < len(settings):
     raise cli.UsageError('runs have the same name: rename flagfiles')
+  cli.make_output_dir(_OUTPUT_DIR.value)
   failed = []
   if not _TABLE_ONLY.value:
     pairs = list(itertools.product(settings, _SEEDS.value))
     failed = runs.run(pairs, _OUTPUT_DIR.value, _JOBS.value)
   lines = _table(settings, failed)
   print('\n'.join(lines))
-  os.makedirs(_OUTPUT_DIR.value, exist_ok=True)
   with open(os.path.join(_OUTPUT_DIR.value, 'table.md'), 'w') as file:
     file.write('\n'.join(lines) + '\n')
   if failed:

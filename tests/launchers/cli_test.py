@@ -60,6 +60,22 @@ class CliTest(absltest.TestCase):
           f'{name}: cannot write to standard output: No space left on device\n',
       )
 
+  def test_a_folder_that_cannot_be_made_is_one_line_before_any_work(self):
+    (self.path / 'file').touch()
+    folder = self.path / 'file' / 'runs'
+    for name, arguments in (
+        ('sweep', '--grid=task=digits'),
+        ('reproduce', '--table=fedbat_1 --cells=fmnist/iid/100/fedavg'),
+        ('analyze', self.path),
+    ):
+      status, out, err = _shell(f'{name} --output_dir={folder} {arguments}')
+      self.assertEqual((status, out), (2, ''), err)
+      self.assertEqual(
+          err,
+          f'{name}.py: --output_dir={folder} cannot be written: Not a'
+          ' directory\n',
+      )
+
   def test_default_worker_ends_without_a_word(self):
     script = """
 import tensorflow_federated as tff
