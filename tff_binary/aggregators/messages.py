@@ -12,6 +12,7 @@ import tensorflow_federated as tff
 from tff_binary.ops import autograph
 from tff_binary.ops import seeds
 from tff_binary.ops import sizes
+from tff_binary.ops import small_tensors
 from tff_binary.wire import codec as codec_lib
 
 IsCompressed = Callable[[tf.TensorSpec], bool]
@@ -39,8 +40,9 @@ class _Part(NamedTuple):
 class MessageFormat:
   """How a value becomes payloads, one for each of its parts, and back.
 
-  A part is a tensor or, with a joint codec, one vector of all compressed
-  tensors, which stands in the place of the first of them.
+  A part is a tensor or a vector of several, one after the other, which stands
+  in the place of the first of them. The latter are all compressed tensors of a
+  joint codec, and those of each dtype that are not compressed and small.
 
   Attributes:
     specs: The `tf.TensorSpec`s of the parts; a name is a path in the value.
@@ -421,21 +423,28 @@ def _compressed_tensors(is_compressed, specs):
 
 def _parts(specs, compressed, is_joint):
   """Returns the parts of which a message consists."""
-  parts = [
-      _Part(spec, [i], c) for i, (spec, c) in enumerate(zip(specs, compressed))
+  indices = collections.defaultdict(list)
+  for i, (spec, c) in enumerate(zip(specs, compressed)):
+    if c:
+      key = 'joint' if is_joint else i
+    else:
+      key = spec.dtype if small_tensors.is_small(spec) else i
+    indices[key].append(i)
+  return [
+      _Part(_joint_spec([specs[i] for i in part]), part, compressed[part[0]])
+      for part in indices.values()
   ]
-  joined = [part for part in parts if part.is_compressed]
-  if not is_joint or len(joined) < 2:
-    return parts
-  spec = tf.TensorSpec(
-      [sum(part.spec.shape.num_elements() for part in joined)],
-      joined[0].spec.dtype,
-      ', '.join(part.spec.name for part in joined),
+
+
+def _joint_spec(specs):
+  """Returns the `tf.TensorSpec` of the vector of several tensors, or of one."""
+  if len(specs) == 1:
+    return specs[0]
+  return tf.TensorSpec(
+      [sum(spec.shape.num_elements() for spec in specs)],
+      specs[0].dtype,
+      ', '.join(spec.name for spec in specs),
   )
-  joint = _Part(spec, [i for part in joined for i in part.indices], True)
-  first = joint.indices[0]
-  rest = parts[first + 1 :]
-  return parts[:first] + [joint] + [p for p in rest if not p.is_compressed]
 
 
 def _floating(weight):

@@ -14,6 +14,7 @@ import tensorflow_federated as tff
 from tff_binary.distributors import model_tensors
 from tff_binary.distributors import packed_broadcast
 from tff_binary.ops import bit_planes
+from tff_binary.ops import small_tensors
 
 
 def build_model_update_finalizer(
@@ -60,10 +61,8 @@ def build_model_update_finalizer(
     new_state, trainable = server_optimizer.next(
         state, weights.trainable, gradient
     )
-    changed = tf.constant(False)
-    for x in tf.nest.flatten(update):
-      changed = tf.logical_or(changed, tf.reduce_any(tf.not_equal(x, 0.0)))
-    keep = lambda new, old: tf.where(changed, new, old)
+    is_zero = small_tensors.are_zero(tf.nest.flatten(update))
+    keep = lambda new, old: tf.where(is_zero, old, new)
     updates = iter(update['non_trainable'])
     non_trainable = [
         w + next(updates) if is_updated else w
@@ -276,11 +275,9 @@ def build_decoding_finalizer(
   @tf.function
   def keep_without_clients(aggregate, old, new):
     # Without a client that can be used even the mean of the signs is zero.
-    changed = tf.constant(False)
-    for x in tf.nest.flatten(aggregate):
-      changed = tf.logical_or(changed, tf.reduce_any(tf.not_equal(x, 0.0)))
+    is_zero = small_tensors.are_zero(tf.nest.flatten(aggregate))
     return tf.nest.map_structure(
-        lambda n, o: tf.where(changed, n, o), new, old
+        lambda o, n: tf.where(is_zero, o, n), old, new
     )
 
   @tff.tensorflow.computation(np.int32)

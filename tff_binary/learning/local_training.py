@@ -27,6 +27,7 @@ from tff_binary.learning import update_observer
 from tff_binary.learning import updated_variables
 from tff_binary.ops import autograph
 from tff_binary.ops import seeds
+from tff_binary.ops import small_tensors
 
 
 TRAINING_LOSS, RECEIVED_LOSS = 'training_loss', 'received_loss'
@@ -348,7 +349,7 @@ def build_client_update(
     ]
     # A binarized update is finite even where what it stands for is not. The
     # change of a variable that is not finite is not finite either.
-    is_finite = _are_finite(
+    is_finite = small_tensors.are_finite(
         tf.nest.flatten([
             [layer.trainable_variables for layer in layers],
             trainable,
@@ -390,7 +391,7 @@ def build_client_update(
       if local_training.keep_optimizer_state:
         # The last step may have left infinite moments and finite variables.
         is_usable = tf.logical_and(
-            has_trained, _are_finite(_floats(optimizer_state))
+            has_trained, small_tensors.are_finite(_floats(optimizer_state))
         )
         new_state.append(
             _where(is_usable, optimizer_state, client_state[-1])
@@ -416,20 +417,6 @@ def _floats(structure):
   """Returns the tensors of a structure that are not integers or the like."""
   tensors = map(tf.convert_to_tensor, tf.nest.flatten(structure))
   return [x for x in tensors if x.dtype.is_floating]
-
-
-def _are_finite(tensors):
-  """Returns whether all entries of all tensors are finite."""
-  tensors = [tf.convert_to_tensor(x) for x in tensors]
-  scalars = {}  # Of which a model may have hundreds: checked together.
-  for x in tensors:
-    if x.shape.rank == 0:
-      scalars.setdefault(x.dtype, []).append(x)
-  checked = [x for x in tensors if x.shape.rank != 0]
-  checked += [tf.stack(of_one_dtype) for of_one_dtype in scalars.values()]
-  return tf.reduce_all(
-      [tf.reduce_all(tf.math.is_finite(x)) for x in checked]
-  )
 
 
 def _layer_measurements(layers):

@@ -164,6 +164,39 @@ class ExecutionTest(tf.test.TestCase, parameterized.TestCase):
         ),
     )
 
+  def test_small_tensors_that_are_not_compressed_travel_as_one(self):
+    random = np.random.RandomState(1)
+
+    def update():
+      shapes = [(3, 3), (4,), (2,), (), (9000,), (2, 2), (5,), (1,)]
+      dtypes = [np.float32] * 8
+      dtypes[2] = dtypes[7] = np.float64
+      return [np.asarray(random.randn(*s), d) for s, d in zip(shapes, dtypes)]
+
+    updates = [update() for _ in range(2)]
+    value_type = tff.to_type([(x.dtype.type, x.shape) for x in updates[0]])
+    for codec, num_payloads in (
+        (wire.SignCodec('mean'), 5), (wire.QSGDCodec(is_joint=True), 4)
+    ):
+      factory = aggregators.PackedMeanFactory(codec)
+      encode = factory.create_encode(value_type, _FLOAT)
+      payloads = encode.type_signature.result[0][0]
+      self.assertLen(payloads, num_payloads)
+      values = [p.values.shape for p in payloads if hasattr(p, 'values')]
+      self.assertCountEqual(values, [(4 + 1 + 5,), (2 + 1,), (9000,)])
+      process = factory.create(value_type, _FLOAT)
+      output = process.next(process.initialize(), updates, [1.0, 3.0])
+      expected = _weighted_mean(updates, [1.0, 3.0])
+      for x, y, z in zip(output.result, expected, updates[0]):
+        self.assertEqual((x.shape, x.dtype), (z.shape, z.dtype))
+        if x.ndim < 2:
+          self.assertAllClose(x, y)
+      num_floats = 4 + 1 + 5 + 2 + 1 + 9000 + 1
+      self.assertEqual(
+          output.measurements['uplink_bytes'],
+          output.measurements['compressed_uplink_bytes'] + 2 * 4 * num_floats,
+      )
+
   def test_powers_of_two_are_exact(self):
     process = aggregators.PackedMeanFactory(wire.BinaryCodec()).create(
         tff.TensorType(np.float32, [3, 3]), _FLOAT
