@@ -428,7 +428,8 @@ def _parts(specs, compressed, is_joint):
     if c:
       key = 'joint' if is_joint else i
     else:
-      key = spec.dtype if small_tensors.is_small(spec) else i
+      # Not the dtype itself, which is equal to the number of its enumeration.
+      key = spec.dtype.name if small_tensors.is_small(spec) else i
     indices[key].append(i)
   return [
       _Part(_joint_spec([specs[i] for i in part]), part, compressed[part[0]])

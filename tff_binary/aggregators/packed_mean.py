@@ -20,8 +20,9 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
   The created `tff.templates.AggregationProcess` takes `<state, value, weight>`
   with `value` and `weight` placed at CLIENTS. Each client encodes its value
   with the codec, tensor by tensor, small ones that are not compressed as one;
-  the payload and the weight are what enters `tff.federated_aggregate`. Accumulation decodes one client's payload, applies
-  its step sizes and its weight and adds the result. The process returns
+  the payload and the weight are what enters `tff.federated_aggregate`.
+  Accumulation decodes one client's payload, applies its step sizes and its
+  weight and adds the result. The process returns
   `sum(weight * decode(encode(value))) / sum(weight)` at SERVER, or zeros if the
   weights sum to zero. A client whose value, weight or weighted value is not
   finite gets weight 0 and is counted.
@@ -145,8 +146,9 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
     Returns:
       A `tff.Computation` from `<value, weight>` to `<message, off_grid>`. The
       message is what enters `tff.federated_aggregate`: the payloads in the
-      order of `value_type`, see `wire/FORMAT.md`, and the weight, NaN for a client that is not
-      finite. `off_grid` is an int32, 1 if the codec can't represent the value.
+      order of `value_type`, see `wire/FORMAT.md`, and the weight, NaN for a
+      client that is not finite. `off_grid` is an int32, 1 if the codec can't
+      represent the value.
     """
     message_format = self._message_format(value_type)
     drop = self._on_off_grid == 'drop'  # Python values.

@@ -168,9 +168,9 @@ class ExecutionTest(tf.test.TestCase, parameterized.TestCase):
     random = np.random.RandomState(1)
 
     def update():
-      shapes = [(3, 3), (4,), (2,), (), (9000,), (2, 2), (5,), (1,)]
+      shapes = [(4,), (3, 3), (9000,), (2,), (), (2, 2), (5,), (1,)]
       dtypes = [np.float32] * 8
-      dtypes[2] = dtypes[7] = np.float64
+      dtypes[3] = dtypes[7] = np.float64
       return [np.asarray(random.randn(*s), d) for s, d in zip(shapes, dtypes)]
 
     updates = [update() for _ in range(2)]
