@@ -66,7 +66,9 @@ def plot_curves(folders, path, labels=None, against=tuple(AXES), may_differ=()):
   # One alone has room for the legend.
   width = 14 / 3 * len(against) if len(against) > 1 else 7
   fig = figure.Figure(figsize=(width, 4), layout='constrained')
-  pictures = fig.subplots(1, len(against), sharey=True, squeeze=False)[0]
+  # The first rounds of a curve would press the points into one line.
+  share = BITS not in against
+  pictures = fig.subplots(1, len(against), sharey=share, squeeze=False)[0]
   for axes, name in zip(pictures, against):
     if name == BITS:
       _draw_points(axes, configurations)

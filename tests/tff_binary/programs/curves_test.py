@@ -101,6 +101,17 @@ class CurvesTest(absltest.TestCase):
       }
       self.assertLen(looks, len(runs))
 
+  def test_first_rounds_do_not_press_the_points_together(self):
+    runs = [
+        self._run(name, [0.1] + [accuracy] * 5)
+        for name, accuracy in (('a', 0.88), ('b', 0.89))
+    ]
+    of_bits, of_total = self._axes(runs, against=['bits', 'total'])
+    self.assertGreater(of_bits.get_ylim()[0], 0.87)
+    self.assertLess(of_total.get_ylim()[0], 0.1)
+    of_rounds, of_total = self._axes(runs, against=['rounds', 'total'])
+    self.assertEqual(of_rounds.get_ylim(), of_total.get_ylim())
+
   def test_shows_labels_to_the_letter(self):
     names = ['_a', '$\\x$', r'\$b$ $', '5 $', 'a_b']
     runs = [self._run(f'r{i}', [0.5]) for i in range(len(names))]
