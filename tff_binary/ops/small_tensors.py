@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from tff_binary.ops import autograph
 
-# In entries. That of biases, not of kernels, whose copy takes memory.
+# In entries. That of biases, not of kernels, whose copy takes memory. It is part
+# of the wire format: it decides which tensors of a message are one.
 _MAX_SIZE = 2**13
 
 
