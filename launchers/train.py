@@ -245,6 +245,12 @@ _DOWNLINK_DIFFERENCE_BITS = _define(
     1.0,
     'Entropy of an entry of these differences, in bits.',
 )
+_OTHER_BITS = _define(
+    'other_bits',
+    32,
+    'Bits up of an entry of what is not compressed, such as biases and batch'
+    " normalization's tensors, below 32 as a stochastically rounded float.",
+)
 _LOCAL_BITS = _define(
     'local_bits',
     32,
@@ -463,6 +469,7 @@ def main(argv):
       downlink_step_scale=_DOWNLINK_STEP_SCALE.value,
       downlink_coding=_DOWNLINK_CODING.value,
       downlink_difference_bits=_DOWNLINK_DIFFERENCE_BITS.value,
+      other_bits=_OTHER_BITS.value,
       local_bits=_LOCAL_BITS.value,
       observe_updates=_OBSERVE_UPDATES.value,
   )

@@ -127,6 +127,7 @@ RUN = {
         str, choices=('packed', 'entropy', 'changes', 'differences')
     ),
     'downlink_difference_bits': Constraint(float, minimum=0.01, maximum=4.0),
+    'other_bits': Constraint(int, minimum=6, maximum=16, also=32),
     'local_bits': Constraint(int, minimum=2, maximum=16, also=32),
     'proximal_strength': Constraint(float, minimum=0.0, maximum=1e6),
     'keep_optimizer_state': Constraint(bool),

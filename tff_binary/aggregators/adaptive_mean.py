@@ -14,6 +14,7 @@ from tff_binary.aggregators import messages
 from tff_binary.aggregators import state as state_lib
 from tff_binary.ops import level_schedules
 from tff_binary.ops import sizes
+from tff_binary.wire import codec as codec_lib
 from tff_binary.wire import qsgd
 
 LevelSchedule = Union[level_schedules.LossRatio, level_schedules.Plateau]
@@ -62,6 +63,7 @@ class AdaptiveMeanFactory(tff.aggregators.WeightedAggregationFactory):
       by_weight: bool = False,
       seed: int = 0,
       phases: int = 1,
+      other_codec: codec_lib.Codec = codec_lib.Float32Codec(),
   ):
     """Initializes `AdaptiveMeanFactory`.
 
@@ -73,6 +75,7 @@ class AdaptiveMeanFactory(tff.aggregators.WeightedAggregationFactory):
       seed: See `PackedMeanFactory`.
       phases: With `by_weight`, 1 for levels from the weights of the round
         before, 2 for a round trip of the weights in each round.
+      other_codec: See `PackedMeanFactory`.
 
     Raises:
       TypeError: If `codec` is not a `QSGDCodec`.
@@ -95,6 +98,7 @@ class AdaptiveMeanFactory(tff.aggregators.WeightedAggregationFactory):
     self._by_weight = by_weight
     self._seed = seed
     self._phases = phases
+    self._other_codec = other_codec
 
   def with_loss(self, state: Any, loss: Any) -> Any:
     """Returns the aggregator's state for a round that follows from this loss.
@@ -132,7 +136,7 @@ class AdaptiveMeanFactory(tff.aggregators.WeightedAggregationFactory):
   ) -> tff.templates.AggregationProcess:
     """Creates the process, see `PackedMeanFactory.create`."""
     message_format = messages.MessageFormat(
-        value_type, self._codec, self._is_compressed
+        value_type, self._codec, self._is_compressed, self._other_codec
     )
 
     remembers_weights = self._by_weight and self._phases == 1  # Python values.

@@ -56,25 +56,29 @@ class MessageFormat:
       value_type: tff.Type,
       codec: codec_lib.Codec,
       is_compressed: Union[IsCompressed, Sequence[bool]],
+      other_codec: codec_lib.Codec = codec_lib.Float32Codec(),
   ):
     """Initializes the format.
 
     Args:
       value_type: The type of one client's value, float tensors of static shape.
-      codec: The codec of the compressed tensors. All other tensors travel in
-        float32.
+      codec: The codec of the compressed tensors.
       is_compressed: A predicate on a `tf.TensorSpec`, or one bool for each
         tensor.
+      other_codec: The codec of all other tensors.
 
     Raises:
       TypeError: If `value_type` holds anything but float tensors of static
-        shape.
+        shape, or if `other_codec` is not a `Codec`.
       ValueError: If `is_compressed` is a sequence of another length than the
         value has tensors, or if it leaves nothing to compress. With
         `Float32Codec`, which compresses nothing anyway, it may.
     """
+    if not isinstance(other_codec, codec_lib.Codec):
+      raise TypeError(f'other_codec must be a Codec, got {other_codec!r}.')
     self._value_type = value_type
     self._codec = codec
+    self._other_codec = other_codec
     self._tensor_specs = _tensor_specs(value_type)
     compressed = _compressed_tensors(is_compressed, self._tensor_specs)
     if not any(compressed) and not isinstance(codec, codec_lib.Float32Codec):
@@ -143,7 +147,7 @@ class MessageFormat:
     ]
 
   @autograph.as_written
-  def encode_on_grid(self, value, weight):
+  def encode_on_grid(self, value, weight, seed):
     """Makes the message of a client that is likely to have nothing to refuse.
 
     That takes one pass over large tensors where `join`, `num_off_grid` and
@@ -152,6 +156,7 @@ class MessageFormat:
     Args:
       value: The client's value.
       weight: Its weight, a scalar.
+      seed: See `encode`.
 
     Returns:
       The list of the parts' payloads; the weight to send; and a bool scalar,
@@ -169,9 +174,10 @@ class MessageFormat:
       return None
     weight = _floating(weight)
     payloads, are_usable = [], [tf.math.is_finite(weight)]
-    for codec, x, e in zip(codecs, parts, encoded):
+    part_seeds = self.part_seeds(parts, seed)
+    for codec, x, part_seed, e in zip(codecs, parts, part_seeds, encoded):
       payload, magnitudes, is_on_grid = e or (
-          autograph.of_user(codec.encode)(x),
+          autograph.of_user(codec.encode)(x, part_seed),
           x,
           tf.equal(autograph.of_user(codec.num_off_grid)(x), 0),
       )
@@ -186,7 +192,8 @@ class MessageFormat:
     Args:
       parts: Those that `join` has returned.
       seed: The first word of the seed, an int: what is drawn depends on it and
-        on all parts.
+        on all parts, or if only the other codec draws, on what is not
+        compressed.
       codec: The codec of this message's compressed parts, if not the format's
         own, which must be able to decode what it encodes.
     """
@@ -199,20 +206,21 @@ class MessageFormat:
 
   @autograph.as_written
   def part_seeds(self, parts, seed, codec=None):
-    """Returns a seed for each part that is compressed, None for the others.
-
-    And for all None if the codec does not draw.
+    """Returns a seed for each part whose codec draws, None for the others.
 
     Args:
       parts: See `encode`.
       seed: See `encode`.
       codec: See `encode`.
     """
-    compressed = [i for i, c in enumerate(self.is_compressed) if c]
+    draws = {True: (codec or self._codec).draws, False: self._other_codec.draws}
+    drawing = [i for i, c in enumerate(self.is_compressed) if draws[c]]
     result = [None] * len(parts)
-    if compressed and (codec or self._codec).draws:
-      seed = seeds.of_values([seed, seeds.ENCODING_DRAWS], parts)
-      for i, part_seed in zip(compressed, seeds.fold_in_each(seed, compressed)):
+    if drawing:
+      # Kernels take their time: without them what is drawn is still fresh.
+      hashed = parts if draws[True] else [parts[i] for i in drawing]
+      seed = seeds.of_values([seed, seeds.ENCODING_DRAWS], hashed)
+      for i, part_seed in zip(drawing, seeds.fold_in_each(seed, drawing)):
         result[i] = part_seed
     return result
 
@@ -283,7 +291,7 @@ class MessageFormat:
   def _codec_of(self, part, codec=None):
     if part.is_compressed:
       return (codec or self._codec).named(part.spec.name)
-    return codec_lib.Float32Codec()
+    return self._other_codec
 
 
 def build_weighted_mean(

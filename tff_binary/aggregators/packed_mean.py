@@ -60,12 +60,12 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
       ] = messages.is_kernel,
       on_off_grid: str = 'raise',
       seed: int = 0,
+      other_codec: codec_lib.Codec = codec_lib.Float32Codec(),
   ):
     """Initializes `PackedMeanFactory`.
 
     Args:
-      codec: The codec of the compressed tensors. All other tensors travel in
-        float32.
+      codec: The codec of the compressed tensors.
       is_compressed: Which tensors are compressed: a predicate on a
         `tf.TensorSpec` whose name is the tensor's path in the value, or one
         bool for each tensor in the order of the value's type. Unless the codec
@@ -75,18 +75,22 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
         tensor; `'drop'` gives the client weight 0 and counts it.
       seed: The seed of a codec that draws. A client's draws depend on it and on
         the update, and on nothing else: an equal update gets equal ones.
+      other_codec: The codec of all other tensors, which by default travel in
+        float32.
 
     Raises:
-      TypeError: If `codec` is not a `Codec`.
+      TypeError: If `codec` or `other_codec` is not a `Codec`.
       ValueError: If `on_off_grid` is neither `'raise'` nor `'drop'`.
     """
-    if not isinstance(codec, codec_lib.Codec):
-      raise TypeError(f'codec must be a Codec, got {codec!r}.')
+    for name, value in (('codec', codec), ('other_codec', other_codec)):
+      if not isinstance(value, codec_lib.Codec):
+        raise TypeError(f'{name} must be a Codec, got {value!r}.')
     if on_off_grid not in ('raise', 'drop'):
       raise ValueError(
           f"on_off_grid must be 'raise' or 'drop', got {on_off_grid!r}."
       )
     self._codec = codec
+    self._other_codec = other_codec
     self._is_compressed = is_compressed
     self._on_off_grid = on_off_grid
     self._seed = seed
@@ -173,7 +177,7 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
     @tff.tensorflow.computation(value_type, weight_type)
     @tf.function
     def encode(value, weight):
-      on_grid = message_format.encode_on_grid(value, weight)
+      on_grid = message_format.encode_on_grid(value, weight, self._seed)
       if on_grid is None:
         return encode_any(value, weight)
       payloads, sent_weight, is_right = on_grid
@@ -186,7 +190,9 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
     return encode
 
   def _message_format(self, value_type):
-    return messages.MessageFormat(value_type, self._codec, self._is_compressed)
+    return messages.MessageFormat(
+        value_type, self._codec, self._is_compressed, self._other_codec
+    )
 
 
 @tff.tensorflow.computation

@@ -28,7 +28,7 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
   A client's value is an `OrderedDict` of
 
   *   `update`: a list of float tensors. The compressed ones are sent by the
-      codec, all others in float32.
+      codec, all others by the other codec.
   *   `received`: for each compressed tensor the chances, float32 of its shape,
       as the client has received them. They are not sent.
 
@@ -50,6 +50,7 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
           messages.IsCompressed, Sequence[bool]
       ] = messages.is_kernel,
       seed: int = 0,
+      other_codec: codec_lib.Codec = codec_lib.Float32Codec(),
   ):
     """Initializes `SideInformationMeanFactory`.
 
@@ -58,6 +59,7 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
         one bit for each entry.
       is_compressed: See `PackedMeanFactory`, of the tensors of `update`.
       seed: See `PackedMeanFactory`.
+      other_codec: See `PackedMeanFactory`.
 
     Raises:
       TypeError: If `codec` is not an `EntropyCodec`.
@@ -69,6 +71,7 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
     self._codec = codec
     self._is_compressed = is_compressed
     self._seed = seed
+    self._other_codec = other_codec
 
   def with_received(self, state: Any, chances: Sequence[Any]) -> Any:
     """Returns the aggregator's state for a round with these chances.
@@ -109,7 +112,7 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
     """
     update_type, received_type = value_type['update'], value_type['received']
     message_format = messages.MessageFormat(
-        update_type, self._codec, self._is_compressed
+        update_type, self._codec, self._is_compressed, self._other_codec
     )
     compressed_specs, other_specs = _divide(
         message_format.specs, message_format.is_compressed
@@ -122,15 +125,15 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
           f' {shapes}, got {received_type}.'
       )
     codecs = [self._codec.named(spec.name) for spec in compressed_specs]
-    float32 = codec_lib.Float32Codec()
 
     @tff.tensorflow.computation(value_type, weight_type)
     @tf.function
     def encode(value, weight):
       parts, weight = message_format.join(value['update'], weight)
       compressed, others = _divide(parts, message_format.is_compressed)
-      part_seeds, _ = _divide(
-          message_format.part_seeds(parts, self._seed), message_format.is_compressed
+      part_seeds, other_seeds = _divide(
+          message_format.part_seeds(parts, self._seed),
+          message_format.is_compressed,
       )
       bits = []
       for codec, x, part_seed, chances in zip(
@@ -149,7 +152,10 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
       return collections.OrderedDict(
           bits=tf.concat(bits, axis=0),
           sizes=tf.stack([tf.size(x) for x in bits]),
-          others=[float32.encode(x) for x in others],
+          others=[
+              self._other_codec.encode(x, seed)
+              for x, seed in zip(others, other_seeds)
+          ],
           weight=weight,
       )
 
@@ -189,7 +195,7 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
               sizes=lengths[tf.newaxis],
               weights=weight[tf.newaxis],
               others=[
-                  float32.decode(x, spec, weight)
+                  self._other_codec.decode(x, spec, weight)
                   for x, spec in zip(message['others'], other_specs)
               ],
               counts=messages.counts_of(

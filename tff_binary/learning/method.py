@@ -166,6 +166,7 @@ class Method:
       downlink_step_scale: float = 0.0,
       downlink_coding: str = 'packed',
       downlink_difference_bits: float = _DIFFERENCE_BITS,
+      other_bits: int = _FLOAT32_BITS,
       server_optimizer: Optional[tff.learning.optimizers.Optimizer] = None,
       local_bits: int = _FLOAT32_BITS,
       keep_optimizer_state: bool = False,
@@ -178,6 +179,7 @@ class Method:
       downlink_step_scale: See `build_learning_process`.
       downlink_coding: See `build_learning_process`.
       downlink_difference_bits: See `build_learning_process`.
+      other_bits: See `build_learning_process`.
       server_optimizer: See `build_learning_process`.
       local_bits: See `build_learning_process`.
       keep_optimizer_state: See `LocalTraining`.
@@ -192,6 +194,7 @@ class Method:
         downlink_step_scale=downlink_step_scale,
         downlink_coding=downlink_coding,
         downlink_difference_bits=downlink_difference_bits,
+        other_bits=other_bits,
         local_bits=local_bits,
     )
     most_bits = _MOST_DOWNLINK_BITS[downlink_coding]
@@ -229,6 +232,7 @@ class Method:
       )
     if self.sub_models is not None:
       for name, value, default in (
+          ('other_bits', other_bits, _FLOAT32_BITS),
           ('local_bits', local_bits, _FLOAT32_BITS),
           ('keep_optimizer_state', keep_optimizer_state, False),
           ('observe_updates', observe_updates, False),

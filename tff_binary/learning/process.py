@@ -47,6 +47,7 @@ def build_learning_process(
     downlink_step_scale: float = 0.0,
     downlink_coding: str = 'packed',
     downlink_difference_bits: float = 1.0,
+    other_bits: int = 32,
     local_bits: int = 32,
     observe_updates: bool = False,
     seed: int = 0,
@@ -58,7 +59,7 @@ def build_learning_process(
 
   Server weights -> distributor -> clients train with the weight layers ->
   kernels packed by the codec, all other trainable tensors and the changes of
-  the non-trainable ones in float32 -> weighted mean -> finalizer.
+  the non-trainable ones in `other_bits` -> weighted mean -> finalizer.
 
   Like `tff.learning.algorithms.build_weighted_fed_avg` it takes a `model_fn`,
   and its `next` a list of the clients' datasets, whose elements are batches of
@@ -100,6 +101,10 @@ def build_learning_process(
       `downlink_bits` of entropy, all of them.
     downlink_difference_bits: The entropy of an entry of these differences, in
       bits, in [0.01, 4].
+    other_bits: What an entry of the trainable tensors that are not compressed,
+      and of the non-trainable ones' changes, takes on its way to the server:
+      32, or 6 to 16 for a float of so many bits, stochastically rounded, see
+      `wire.MinifloatCodec`.
     local_bits: What clients compute with: 32, or 2 to 16 for activations,
       errors, compressed kernels and their gradients in block floating point of
       so many bits, as LPT does, see `layers.quantize_activations`. What is sent
@@ -131,6 +136,7 @@ def build_learning_process(
       downlink_step_scale,
       downlink_coding,
       downlink_difference_bits,
+      other_bits,
       server_optimizer,
       local_bits,
       local_training.keep_optimizer_state,
@@ -217,9 +223,17 @@ def build_learning_process(
   if method.knows_chances:
     trainable_type = trainable_type.update
   packed = _packed_tensors(trainable_type, compressed)
-  mean = _mean_factory(method, packed, seed)
+  other_codec = wire.Float32Codec()
+  if other_bits < _FLOAT32_BITS:
+    if len(packed) != len(compressed):  # Python values.
+      raise ValueError(
+          'other_bits must be 32 with methods whose clients send numbers of'
+          f' their own with a kernel, such as step sizes, got {other_bits}.'
+      )
+    other_codec = wire.MinifloatCodec(other_bits)
+  mean = _mean_factory(method, packed, seed, other_codec)
   aggregator = _aggregation_factory(
-      method, mean, wrap_aggregator(mean)
+      method, mean, wrap_aggregator(mean), seed, other_codec
   ).create(client_result_type.update, client_result_type.update_weight)
   compose = (
       stateful_process.compose_stateful_process
@@ -427,15 +441,19 @@ def model_tensors(
   )
 
 
-def _mean_factory(method, packed, seed):
+def _mean_factory(method, packed, seed, other_codec):
   """Returns the factory for the clients' trainable tensors.
 
   `packed` has one bool for each of them.
   """
   if method.knows_chances:
-    return aggregators.SideInformationMeanFactory(method.codec, packed, seed)
+    return aggregators.SideInformationMeanFactory(
+        method.codec, packed, seed, other_codec
+    )
   if method.level_schedule is None:
-    return aggregators.PackedMeanFactory(method.codec, packed, seed=seed)
+    return aggregators.PackedMeanFactory(
+        method.codec, packed, seed=seed, other_codec=other_codec
+    )
   return aggregators.AdaptiveMeanFactory(
       method.codec,
       method.level_schedule,
@@ -443,13 +461,17 @@ def _mean_factory(method, packed, seed):
       method.levels_by_weight,
       seed,
       method.level_phases,
+      other_codec,
   )
 
 
-def _aggregation_factory(method, mean, wrapped_mean):
+def _aggregation_factory(method, mean, wrapped_mean, seed, other_codec):
   """Returns the factory for all that clients send."""
   non_trainable = aggregators.PackedMeanFactory(
-      wire.Float32Codec(), is_compressed=lambda spec: False
+      wire.Float32Codec(),
+      is_compressed=lambda spec: False,
+      seed=seed,
+      other_codec=other_codec,
   )
   update = aggregators.ModelUpdateFactory(wrapped_mean, non_trainable)
   if method.level_schedule is None:

@@ -10,6 +10,7 @@ from tff_binary.wire.codec import FORMAT_VERSION
 from tff_binary.wire.distinct_values import DistinctValuesCodec
 from tff_binary.wire.entropy import EntropyCodec
 from tff_binary.wire.masked_noise import MaskedNoiseCodec
+from tff_binary.wire.minifloat import MinifloatCodec
 from tff_binary.wire.qsgd import QSGDCodec
 from tff_binary.wire.quantized import QuantizedCodec
 from tff_binary.wire.quantized import RangeCodec

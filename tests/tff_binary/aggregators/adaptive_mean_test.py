@@ -141,6 +141,25 @@ class AdaptiveMeanFactoryTest(tf.test.TestCase, parameterized.TestCase):
           output.measurements['compressed_uplink_bytes'], _HEADER + 120 * 4 / 8
       )
 
+  def test_other_tensors_have_a_codec_of_their_own(self):
+    codec, updates = wire.QSGDCodec(coding='fixed'), _updates(2)
+    processes = [
+        aggregators.AdaptiveMeanFactory(
+            codec, aggregators.Plateau(5, 5), **choice
+        ).create(_TYPE, _FLOAT)
+        for choice in ({}, {'other_codec': wire.MinifloatCodec(16)})
+    ]
+    expected, output = (
+        p.next(p.initialize(), updates, [2.0, 1.0]) for p in processes
+    )
+    self.assertNotAllEqual(output.result[1], expected.result[1])
+    self.assertAllClose(output.result[1], expected.result[1], rtol=1e-2)
+    self.assertEqual(
+        expected.measurements['uplink_bytes']
+        - output.measurements['uplink_bytes'],
+        2 * (2 * updates[0][1].size - 4),
+    )
+
   def test_finds_its_state_in_wrapping_factories(self):
     factory = aggregators.AdaptiveMeanFactory(
         wire.QSGDCodec(), aggregators.LossRatio(2)

@@ -81,6 +81,8 @@ class ComputationTest(tf.test.TestCase, parameterized.TestCase):
   def test_refuses_bad_arguments(self):
     with self.assertRaisesRegex(TypeError, "Codec, got 'binary'"):
       aggregators.PackedMeanFactory('binary')
+    with self.assertRaisesRegex(TypeError, 'other_codec must be a Codec'):
+      aggregators.PackedMeanFactory(wire.BinaryCodec(), other_codec=8)
     with self.assertRaisesRegex(ValueError, "'raise' or 'drop', got 'zero'"):
       aggregators.PackedMeanFactory(wire.BinaryCodec(), on_off_grid='zero')
     with self.assertRaisesRegex(ValueError, '3 tensors of the value, got 2'):
@@ -196,6 +198,64 @@ class ExecutionTest(tf.test.TestCase, parameterized.TestCase):
           output.measurements['uplink_bytes'],
           output.measurements['compressed_uplink_bytes'] + 2 * 4 * num_floats,
       )
+
+  @parameterized.parameters(
+      (wire.BinaryCodec(),),  # Has a pass of its own for what is on the grid.
+      (wire.SignCodec('mean'),),
+      (wire.StochasticSignCodec(1.0),),
+  )
+  def test_other_tensors_have_a_codec_of_their_own(self, codec):
+    value_type = tff.to_type([(np.float32, [9]), (np.float32, [2, 8]), _FLOAT])
+    exact = aggregators.PackedMeanFactory(codec).create(value_type, _FLOAT)
+    factory = aggregators.PackedMeanFactory(
+        codec, other_codec=wire.MinifloatCodec()
+    )
+    process = factory.create(value_type, _FLOAT)
+    random = np.random.RandomState(1)
+    signs = random.choice([-0.5, 0.5], [2, 8])
+    updates = [
+        [random.randn(9), factor * signs, random.randn()] for factor in (1, 2)
+    ]
+    updates = tf.nest.map_structure(np.float32, updates)
+    weights = [1.0, 3.0]
+    output, expected = (
+        p.next(p.initialize(), updates, weights) for p in (process, exact)
+    )
+    bound = np.max(np.abs([update[0] for update in updates])) / 4
+    for i in (0, 2):
+      self.assertNotAllEqual(output.result[i], expected.result[i])
+      self.assertAllClose(output.result[i], expected.result[i], atol=bound)
+    if not codec.draws:
+      self.assertAllEqual(output.result[1], expected.result[1])
+    # Ten floats of a byte each and their scale, in the place of float32.
+    saved = 2 * (4 * 10 - 10 - 4)
+    measured = expected.measurements
+    measured['uplink_bytes'] -= saved
+    self.assertEqual(output.measurements, measured)
+    # What is drawn is a function of the value.
+    again = process.next(process.initialize(), updates, weights)
+    self.assertAllEqual(again.result[0], output.result[0])
+    # One that is not finite is left out as without the codec.
+    updates.append([np.float32(np.inf) * updates[0][0], *updates[0][1:]])
+    more = process.next(process.initialize(), updates, [*weights, 1.0])
+    self.assertAllEqual(more.result[0], output.result[0])
+    self.assertEqual(more.measurements['num_non_finite_clients'], 1)
+
+  def test_other_tensors_draw_without_the_kernels(self):
+    value_type = tff.to_type([(np.float32, [400]), (np.float32, [2, 4])])
+    encode = aggregators.PackedMeanFactory(
+        wire.BinaryCodec(), other_codec=wire.MinifloatCodec(6)
+    ).create_encode(value_type, _FLOAT)
+
+    def codes(bias, kernel):
+      ((payload, _), _) = encode([bias, np.full([2, 4], kernel, 'f')], 1.0)
+      return payload[0]['codes'].tobytes()
+
+    bias = np.linspace(0.1, 1.0, 400, dtype=np.float32)
+    other_bias = np.concatenate([bias[:1] + 1e-3, bias[1:]])
+    self.assertEqual(codes(bias, 0.5), codes(bias, -2.0))
+    # Some 130 entries are off by 1/8 or more of what a draw decides.
+    self.assertNotEqual(codes(bias, 0.5), codes(other_bias, 0.5))
 
   def test_powers_of_two_are_exact(self):
     process = aggregators.PackedMeanFactory(wire.BinaryCodec()).create(

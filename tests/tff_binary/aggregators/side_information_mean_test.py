@@ -82,6 +82,25 @@ class SideInformationMeanTest(tf.test.TestCase):
         output.state['chances'], self.state['chances'], atol=0.0
     )
 
+  def test_other_tensors_have_a_codec_of_their_own(self):
+    process = aggregators.SideInformationMeanFactory(
+        _CODEC, _IS_COMPRESSED, other_codec=wire.MinifloatCodec()
+    ).create(_VALUE_TYPE, _WEIGHT_TYPE)
+    values = [_value(i, self.chances) for i in range(2)]
+    output, expected = (
+        p.next(self.state, values, [1.0, 2.0]) for p in (process, self.process)
+    )
+    for i in (0, 2):
+      self.assertAllEqual(output.result[i], expected.result[i])
+    self.assertNotAllEqual(output.result[1], expected.result[1])
+    largest = max(np.max(np.abs(v['update'][1])) for v in values)
+    self.assertAllClose(
+        output.result[1], expected.result[1], atol=largest / 4
+    )
+    measured = expected.measurements
+    measured['uplink_bytes'] -= 2 * (4 * 7 - 7 - 4)
+    self.assertEqual(output.measurements, measured)
+
   def test_counts_what_is_sent(self):
     values = [_value(i, self.chances) for i in range(2)]
     output = self.process.next(self.state, values, [1.0, 1.0])

@@ -312,6 +312,8 @@ class SubModelsTest(tf.test.TestCase, parameterized.TestCase):
     )
     with self.assertRaisesRegex(ValueError, 'local_bits must be 32 .* got 8'):
       build(local_bits=8)
+    with self.assertRaisesRegex(ValueError, 'other_bits must be 32 .* got 8'):
+      build(other_bits=8)
     with self.assertRaisesRegex(ValueError, 'downlink_bits=8 is for methods'):
       build(downlink_bits=8)
     with self.assertRaisesRegex(ValueError, 'wrap_aggregator is for methods'):

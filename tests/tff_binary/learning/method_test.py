@@ -89,6 +89,7 @@ class MethodTest(tf.test.TestCase, parameterized.TestCase):
           dict(downlink_difference_bits=0.0),
           r'downlink_difference_bits must be a number in \[0.01, 4\], got 0.0',
       ),
+      (dict(other_bits=5), r'other_bits must be 32 or .*\[6, 16\], got 5'),
   )
   def test_refuses_codings(self, choices, message):
     with self.assertRaisesRegex(ValueError, message):

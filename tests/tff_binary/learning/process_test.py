@@ -25,6 +25,7 @@ def _process(
     name='fedbat',
     build_model=tiny.batch_norm_model,
     features_shape=(tiny.NUM_FEATURES,),
+    other_bits=32,
 ):
   """A process, its client work and the types of all that it aggregates."""
   spec = tiny.element_spec(features_shape)
@@ -37,6 +38,7 @@ def _process(
         learning.keras_model_fn(build_model, spec),
         element_spec=spec,
         local_training=learning.LocalTraining(local_epochs=2, batch_size=4),
+        other_bits=other_bits,
     )
   client_work = compose.call_args.args[2]
   return process, client_work, types
@@ -130,6 +132,34 @@ class BytesTest(tf.test.TestCase, parameterized.TestCase):
         row['uplink_bytes'],
         len(clients) * (kernel_bytes + 4 * others + 4 * num_aggregations),
     )
+
+  def test_other_bits_are_those_of_all_but_kernels(self):
+    clients = [tiny.client(5, 0), tiny.client(9, 1)]
+    exact, _, _ = _process()
+    process, _, _ = _process(other_bits=8)
+    expected, _ = _run(exact, clients)
+    weights, output = _run(process, clients)
+    row = learning.round_metrics(output.metrics)
+    # Kernels of 30 and 15 bits and their step sizes; a byte for each of 13
+    # trainable and 10 non-trainable numbers; two scales and two weights.
+    self.assertEqual(row['uplink_bytes'], 2 * (6 + 8 + 13 + 10 + 8 + 8))
+    self.assertAllClose(row['uplink_bits_per_param'], 8 * 14 / 45)
+    for w, w0 in zip(weights.trainable, expected.trainable):
+      self.assertEqual(np.array_equal(w, w0), w.ndim == 2)
+    for w, w0 in zip(weights.non_trainable, expected.non_trainable):
+      self.assertNotAllEqual(w, w0)
+      self.assertAllClose(w, w0, atol=0.25)
+
+  def test_other_bits_are_not_for_step_sizes_of_kernels(self):
+    with self.assertRaisesRegex(ValueError, 'other_bits must be 32 .* got 8'):
+      algorithms.build_fedbif(
+          learning.keras_model_fn(tiny.dense_model, tiny.element_spec()),
+          hyperparameters=algorithms.get('fedbif').hyperparameters(
+              learn_step_size=True
+          ),
+          element_spec=tiny.element_spec(),
+          other_bits=8,
+      )
 
   def test_bytes_of_the_cnn_of_the_paper(self):
     weights, measured, row = self._run_and_check_bytes(

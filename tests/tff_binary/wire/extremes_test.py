@@ -24,6 +24,9 @@ _CODECS = {
     'float32': wire.Float32Codec(),
     'masked_noise': wire.MaskedNoiseCodec(),
     'masked_noise_signed': wire.MaskedNoiseCodec('signed', 'gaussian'),
+    'minifloat': wire.MinifloatCodec(),
+    'minifloat_6_bits': wire.MinifloatCodec(6),
+    'minifloat_entropy': wire.EntropyCodec(wire.MinifloatCodec()),
     'noisy_sign': wire.NoisySignCodec(0.1, 0.1),
     'noisy_sign_largest': wire.NoisySignCodec(_MAX, _MAX),
     'qsgd': wire.QSGDCodec(7),
@@ -55,9 +58,9 @@ _CODECS = {
 # long as no number is subnormal.
 _SCALING = (
     'binary', 'block', 'block_16_bits', 'distinct_values', 'entropy',
-    'entropy_quantized', 'float32', 'qsgd', 'qsgd_elias', 'qsgd_max',
-    'qsgd_max_elias', 'quantized', 'quantized_1_bit', 'quantized_qsgd', 'sign',
-    'sparse', 'ternary',
+    'entropy_quantized', 'float32', 'minifloat', 'minifloat_6_bits', 'qsgd',
+    'qsgd_elias', 'qsgd_max', 'qsgd_max_elias', 'quantized', 'quantized_1_bit',
+    'quantized_qsgd', 'sign', 'sparse', 'ternary',
 )  # pyformat: disable
 _EXTREMES = {
     'zeros': [0.0, -0.0],
