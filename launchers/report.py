@@ -7,7 +7,8 @@ python -m launchers.report --output=report.html --labels=FedAvg,FedBAT \
 
 A folder of many runs, such as a sweep's, stands for all of them. Runs that
 differ in the seed alone are one configuration, shown by mean and deviation. The
-page is one file that loads nothing.
+page is one file that loads nothing. With --output=report.md the tables of results
+and bits alone are written, in Markdown.
 """
 
 from absl import flags
@@ -15,7 +16,9 @@ from absl import flags
 from launchers import cli
 from tff_binary.programs import report
 
-_OUTPUT = flags.DEFINE_string('output', 'report.html', 'The file to write.')
+_OUTPUT = flags.DEFINE_string(
+    'output', 'report.html', 'The file to write, .html or .md.'
+)
 _LABELS = flags.DEFINE_list(
     'labels',
     None,

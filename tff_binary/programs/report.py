@@ -1,12 +1,13 @@
 # SPDX-FileCopyrightText: 2026 The tff_binary Authors
 # SPDX-License-Identifier: Apache-2.0
-"""One web page about many runs, in one file that loads nothing.
+"""A report about many runs: a web page that loads nothing, or tables as text.
 
 Runs that differ in the seed alone are one configuration: a line with a band,
 and a row of means.
 """
 
 import collections
+from collections.abc import Sequence
 import dataclasses
 import html
 import json
@@ -35,7 +36,8 @@ def write_report(folders, path, labels=None, may_differ=(), target=None):
   Args:
     folders: Folders of runs, or of many runs such as a sweep's output; all
       monitor the same metric.
-    path: The HTML file to write.
+    path: The file to write: HTML, or with the suffix `.md` the tables of results
+      and bits alone, in Markdown.
     labels: A label for each configuration, in the order of its first run; by
       default they are named as their folders.
     may_differ: Names of settings that do not decide the result, such as the
@@ -55,20 +57,25 @@ def write_report(folders, path, labels=None, may_differ=(), target=None):
   monitor = found[0].runs[0].record.monitor
   if target is not None:
     _check_target(target, monitor)
-  title = html.escape(
-      f'{_words(monitor).capitalize()} of {_count(found, "configuration")}'
-  )
+  title = f'{_words(monitor).capitalize()} of {_count(found, "configuration")}'
+  results, bits = _results(found, target), _bits(found)
+  path = pathlib.Path(path)
+  if path.suffix == '.md':
+    parts = (f'# {_markdown_text(title)}', _markdown(results), _markdown(bits))
+    path.write_text('\n\n'.join(parts) + '\n', encoding='utf-8')
+    return
+  title = html.escape(title)
   sections = (
       f'<h1>{title}</h1>',
       _curves(found),
-      _results(found, target),
-      _bits(found),
+      _section('Results', _html(results)),
+      _section('Bits', _html(bits)),
       _other_curves(found),
       _settings(found),
       _runs(found),
   )
   page = string.Template(_PAGE.read_text(encoding='utf-8'))
-  pathlib.Path(path).write_text(
+  path.write_text(
       page.substitute(title=title, body='\n'.join(sections)), encoding='utf-8'
   )
 
@@ -225,16 +232,36 @@ class _Cell:
   """A cell of a table.
 
   Attributes:
-    content: Its HTML.
+    text: What it says.
     value: What it is sorted by if that is a number, NaN if it is empty.
+    key: The HTML before the text.
+    is_marked: Whether the text is to be marked.
   """
 
-  content: str
+  text: str
   value: Optional[float] = None
+  key: str = ''
+  is_marked: bool = False
+
+  @property
+  def html(self):
+    text = _escape(self.text) if self.value is None else html.escape(self.text)
+    return self.key + (f'<mark>{text}</mark>' if self.is_marked else text)
 
 
-def _text(value):
-  return _Cell(_escape(str(value)))
+@dataclasses.dataclass(frozen=True)
+class _Table:
+  """A table, whose rows begin with their header.
+
+  Attributes:
+    caption: Its caption, whose first sentence is its name.
+    columns: The columns' names.
+    rows: A list of lists of `_Cell`, at least one.
+  """
+
+  caption: str
+  columns: Sequence[str]
+  rows: Sequence[Sequence[_Cell]]
 
 
 def _escape(text):
@@ -255,34 +282,46 @@ def _measured(metric, values):
 
 
 def _name(configuration):
-  return _Cell(_key(configuration) + _escape(configuration.name))
+  return _Cell(configuration.name, key=_key(configuration))
 
 
-def _table(caption, columns, rows, is_sortable=True):
-  """Returns a table, whose rows begin with their header.
+def _markdown(table):
+  """Returns a table in Markdown, below its caption."""
+  is_number = [cell.value is not None for cell in table.rows[0]]
+  lines = [
+      table.columns,
+      ['---:' if n else '---' for n in is_number],
+      *([cell.text for cell in row] for row in table.rows),
+  ]
+  lines = [
+      '| ' + ' | '.join(map(_markdown_text, line)) + ' |' for line in lines
+  ]
+  return '\n'.join([_markdown_text(table.caption), '', *lines])
 
-  Args:
-    caption: Its caption.
-    columns: The columns' names.
-    rows: A list of lists of `_Cell`, at least one.
-    is_sortable: Whether the reader can sort it.
-  """
+
+def _markdown_text(text):
+  """Returns text in which Markdown sees no more than text."""
+  return re.sub(r'([\\|*_`<>\[\]])', r'\\\1', ' '.join(text.split()))
+
+
+def _html(table, is_sortable=True):
+  """Returns a table in HTML, which the reader may sort."""
   head = ''.join(
       f'<th scope="col"{_number_class(cell)}>{_escape(name)}</th>'
-      for name, cell in zip(columns, rows[0])
+      for name, cell in zip(table.columns, table.rows[0])
   )
   body = []
-  for header, *cells in rows:
-    body.append(f'<tr><th scope="row"><div>{header.content}</div></th>')
+  for header, *cells in table.rows:
+    body.append(f'<tr><th scope="row"><div>{header.html}</div></th>')
     for cell in cells:
       value = '' if cell.value is None else f' data-value="{cell.value!r}"'
-      body.append(f'<td{_number_class(cell)}{value}>{cell.content}</td>')
+      body.append(f'<td{_number_class(cell)}{value}>{cell.html}</td>')
     body.append('</tr>\n')
-  name = html.escape(caption.split('.')[0])
+  name = html.escape(table.caption.split('.')[0])
   return (
       f'<div class="scroll" role="region" tabindex="0" aria-label="{name}">\n'
       f'<table{" class=sortable" if is_sortable else ""}>\n'
-      f'<caption><span>{html.escape(caption)}</span></caption>\n'
+      f'<caption><span>{html.escape(table.caption)}</span></caption>\n'
       f'<thead><tr>{head}</tr></thead>\n'
       f'<tbody>\n{"".join(body)}</tbody>\n</table>\n</div>'
   )
@@ -301,7 +340,7 @@ def _scores(metric, summaries):
 
 
 def _results(configurations, target):
-  """Returns the section of the results; `target` may be None."""
+  """Returns the table of the results; `target` may be None."""
   monitor = configurations[0].runs[0].record.monitor
   rows = []
   for configuration in configurations:
@@ -340,7 +379,7 @@ def _results(configurations, target):
         ' Megabytes are what all clients have sent and received when the metric'
         ' was this good first.'
     )
-  return _section('Results', _table(caption, columns, rows))
+  return _Table(caption, columns, rows)
 
 
 def _megabytes_to(target, configuration):
@@ -360,7 +399,7 @@ def _bytes(configuration):
 
 
 def _bits(configurations):
-  """Returns the section of what is sent."""
+  """Returns the table of what is sent."""
   directions = ('uplink', 'downlink')
   rows = []
   for configuration in configurations:
@@ -388,7 +427,7 @@ def _bits(configurations):
       'kernels up, last', 'kernels down, last', 'bytes up', 'bytes down',
       'bytes',
   )
-  return _section('Bits', _table(caption, columns, rows))
+  return _Table(caption, columns, rows)
 
 
 def _runs(configurations):
@@ -399,7 +438,7 @@ def _runs(configurations):
       done, wanted = len(run.record.rows), run.settings.get('rounds')
       is_done = wanted is None or done >= wanted
       rows.append([
-          _text(run.name),
+          _Cell(run.name),
           _name(configuration),
           _seed(run),
           _Cell(f'{done}' if is_done else f'{done} of {wanted}', done),
@@ -407,14 +446,14 @@ def _runs(configurations):
           _number([run.summary['uplink_bytes']], ',.0f'),
           _number([run.summary['downlink_bytes']], ',.0f'),
           _number([run.summary['seconds']], ',.0f'),
-          _text(run.record.path),
+          _Cell(str(run.record.path)),
       ])
   columns = (
       'run', 'configuration', 'seed', 'rounds', 'mean of last 5', 'best',
       'last', 'bytes up', 'bytes down', 'seconds', 'folder',
   )
   caption = 'All runs. Seconds are of training and evaluation.'
-  table = _table(caption, columns, rows)
+  table = _html(_Table(caption, columns, rows))
   return _section(
       'Runs',
       f'<details><summary>{_count(rows, "run")}</summary>\n{table}</details>',
@@ -435,14 +474,14 @@ def _settings(configurations):
     texts = [of_one.get(name) for of_one in settings]
     counts = collections.Counter(text for text in texts if text is not None)
     usual, times = counts.most_common(1)[0]
-    row = [_text(name)]
+    row = [_Cell(name)]
     for text in texts:
-      cell = _text(_ABSENT if text is None else text)
+      if text is None:
+        row.append(_Cell(_ABSENT))
+        continue
       # Where no value is usual, all are of interest.
       is_unusual = len(counts) > 1 and (text != usual or times == 1)
-      if text is not None and is_unusual:
-        cell = _Cell(f'<mark>{cell.content}</mark>')
-      row.append(cell)
+      row.append(_Cell(text, is_marked=is_unusual))
     if len(counts) > 1:
       conflicting.append(row)
     elif None in texts:
@@ -456,9 +495,11 @@ def _settings(configurations):
       ('Settings of some configurations alone.', special),
   ):
     if rows:
-      parts.append(_table(caption, columns, rows, is_sortable=False))
+      table = _Table(caption, columns, rows)
+      parts.append(_html(table, is_sortable=False))
   if equal:
-    table = _table('Equal settings', ('setting', 'value'), equal, False)
+    table = _Table('Equal settings', ('setting', 'value'), equal)
+    table = _html(table, is_sortable=False)
     parts.append(
         f'<details><summary>{_count(equal, "equal setting")}</summary>\n{table}'
         '</details>'

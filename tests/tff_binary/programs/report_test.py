@@ -199,6 +199,30 @@ class ReportTest(parameterized.TestCase):
     for value, expected in zip(values, (1.2 / 3, 1.4 / 3)):
       self.assertAlmostEqual(float(value), expected, places=12)
 
+  def test_markdown_has_the_tables_of_the_page(self):
+    sweep = self._write_sweep()
+    (sweep / 'bat_seed1').rename(sweep / 'b|*t_seed1')
+    page = self._report(sweep, target=0.6)
+    path = self.path / 'report.md'
+    report.write_report(
+        [sweep], path, may_differ=('output_dir',), target=0.6
+    )
+    title, *tables = path.read_text(encoding='utf-8').split('\n\n')
+    self.assertEqual(title, '# Test accuracy of 2 configurations')
+    for i, caption in enumerate(('Test accuracy', 'Bits per parameter')):
+      self.assertStartsWith(tables[2 * i], caption)
+      names, rules, *rows = [
+          [cell.strip() for cell in re.split(r'(?<!\\)\|', line)[1:-1]]
+          for line in tables[2 * i + 1].strip().split('\n')
+      ]
+      self.assertEqual(rules, ['---'] + ['---:'] * (len(names) - 1))
+      for name, *cells in zip(names, *rows):
+        self.assertEqual(
+            [re.sub(r'\\(.)', r'\1', cell) for cell in cells],
+            page.column(caption, name),
+        )
+    self.assertIn(r'b\|\*t', tables[1])
+
   def test_curves_are_means_over_seeds(self):
     page = self._report(self._write_sweep())
     self.assertEqual(page.ends[:3], ['avg ends at 60; bat ends at 70.'] * 3)
