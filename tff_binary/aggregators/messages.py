@@ -245,13 +245,16 @@ class MessageFormat:
     """Returns sums of parts, and to each a part of this message is added.
 
     Args:
-      totals: For each part a tensor.
+      totals: For each part a tensor of its shape and any float dtype.
       payloads: What `encode` has returned.
       weight: A finite float scalar, by which the parts are multiplied.
     """
     return [
         autograph.of_user(self._codec_of(part).add_decoded)(
-            total, payload, part.spec, weight
+            total,
+            payload,
+            tf.TensorSpec(part.spec.shape, total.dtype, part.spec.name),
+            weight,
         )
         for part, total, payload in zip(self._parts, totals, payloads)
     ]
@@ -313,8 +316,8 @@ def build_weighted_mean(
   @tff.tensorflow.computation
   def zero():
     return collections.OrderedDict(
-        weighted_sum=[tf.zeros(s.shape, s.dtype) for s in message_format.specs],
-        weight=tf.zeros(weight_type.shape, weight_type.dtype.type),
+        weighted_sum=[zero_sum(spec) for spec in message_format.specs],
+        weight=tf.zeros(weight_type.shape, tf.float64),
         counts=no_counts(),
     )
 
@@ -333,7 +336,7 @@ def build_weighted_mean(
         weighted_sum=message_format.add_decoded(
             accumulator['weighted_sum'], payloads, weight
         ),
-        weight=accumulator['weight'] + weight,
+        weight=accumulator['weight'] + tf.cast(weight, tf.float64),
         counts=tf.nest.map_structure(tf.add, accumulator['counts'], counts),
     )
 
@@ -344,8 +347,8 @@ def build_weighted_mean(
   @tff.tensorflow.computation(accumulator_type)
   def report(accumulator):
     mean = [
-        tf.math.divide_no_nan(x, tf.cast(accumulator['weight'], x.dtype))
-        for x in accumulator['weighted_sum']
+        mean_of(x, accumulator['weight'], spec)
+        for x, spec in zip(accumulator['weighted_sum'], message_format.specs)
     ]
     return message_format.split(mean), message_format.measurements(
         accumulator['counts']
@@ -354,6 +357,34 @@ def build_weighted_mean(
   return lambda messages: tff.federated_aggregate(
       messages, zero(), accumulate, merge, report
   )
+
+
+@autograph.as_written
+def zero_sum(spec):
+  """Returns the zeros to which tensors of a spec are added.
+
+  They are at least float32: the sum of many float16 numbers exceeds float16,
+  and soon the next one is too small to change it.
+  """
+  return tf.zeros(spec.shape, codec_lib.wide(spec.dtype))
+
+
+@autograph.as_written
+def mean_of(weighted_sum, weight, spec):
+  """Returns a weighted mean: a sum over its weight, zeros with a weight of 0.
+
+  Args:
+    weighted_sum: A sum of finite tensors that began with `zero_sum(spec)`.
+      Where it has exceeded its dtype it counts as the largest number, and where
+      it has done so in both directions as 0.
+    weight: The sum of the weights, a float64 scalar or float tensor.
+    spec: The `tf.TensorSpec` of the mean.
+  """
+  dtype = weighted_sum.dtype
+  finite = tf.clip_by_value(weighted_sum, dtype.min, dtype.max)
+  finite = tf.where(tf.math.is_nan(finite), tf.zeros([], dtype), finite)
+  mean = tf.math.divide_no_nan(finite, tf.saturate_cast(weight, dtype))
+  return tf.saturate_cast(mean, spec.dtype)
 
 
 def no_counts():
@@ -397,7 +428,8 @@ def _tensor_specs(value_type):
   """Returns the named `tf.TensorSpec`s of a type, in the order of the type."""
   if not tff.types.is_structure_of_floats(value_type):
     raise TypeError(
-        f'All tensors of the value must be of floating dtype, got {value_type}.'
+        'All tensors of the value must be float16, float32 or float64, got'
+        f' {value_type}.'
     )
   specs = []
 
@@ -424,7 +456,8 @@ def _compressed_tensors(is_compressed, specs):
   if len(is_compressed) != len(specs):
     raise ValueError(
         f'is_compressed must have one entry for each of the {len(specs)}'
-        f' tensors of the value, got {len(is_compressed)}.'
+        f' tensors of the value, got {len(is_compressed)}. Where a factory around'
+        ' this one joins tensors, such as concat_factory, it must be a function.'
     )
   return list(is_compressed)
 

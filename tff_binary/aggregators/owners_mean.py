@@ -223,8 +223,10 @@ def build_owners_mean(
   @tff.tensorflow.computation(accumulator_type)
   def report(accumulator):
     mean = [
-        tf.math.divide_no_nan(x, w)
-        for x, w in zip(accumulator['sums'], accumulator['weights'])
+        messages.mean_of(x, w, spec)
+        for x, w, spec in zip(
+            accumulator['sums'], accumulator['weights'], specs
+        )
     ]
     return mean, collections.OrderedDict(
         accumulator['counts'],

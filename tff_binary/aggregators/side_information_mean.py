@@ -117,6 +117,11 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
     compressed_specs, other_specs = _divide(
         message_format.specs, message_format.is_compressed
     )
+    # In which sums are made, see `messages.zero_sum`.
+    decoded_specs = [
+        tf.TensorSpec(spec.shape, codec_lib.wide(spec.dtype), spec.name)
+        for spec in compressed_specs
+    ]
     shapes = [tuple(s.shape) for s in compressed_specs]
     received_shapes = [tuple(t.shape) for t in received_type]
     if received_shapes != shapes:  # Python values.
@@ -168,7 +173,7 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
           bits=_no_rows([], tf.uint8),
           sizes=_no_rows([len(codecs)], tf.int32),
           weights=_no_rows([], weight_dtype),
-          others=[tf.zeros(spec.shape, spec.dtype) for spec in other_specs],
+          others=[messages.zero_sum(spec) for spec in other_specs],
           counts=messages.no_counts(),
       )
 
@@ -195,8 +200,10 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
               sizes=lengths[tf.newaxis],
               weights=weight[tf.newaxis],
               others=[
-                  self._other_codec.decode(x, spec, weight)
-                  for x, spec in zip(message['others'], other_specs)
+                  self._other_codec.decode(
+                      x, tf.TensorSpec(total.shape, total.dtype), weight
+                  )
+                  for x, total in zip(message['others'], sums['others'])
               ],
               counts=messages.counts_of(
                   message['weight'],
@@ -238,7 +245,7 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
             )
             for codec, spec, chances, end, length in zip(
                 codecs,
-                compressed_specs,
+                decoded_specs,
                 state[_CHANCES],
                 tf.unstack(ends[client]),
                 tf.unstack(lengths[client]),
@@ -256,15 +263,14 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
       _, totals = tf.while_loop(
           lambda client, _: client < tf.size(weights),
           add_client,
-          (0, [tf.zeros(spec.shape, spec.dtype) for spec in compressed_specs]),
+          (0, [messages.zero_sum(spec) for spec in compressed_specs]),
       )
-      total_weight = tf.reduce_sum(weights)
+      total_weight = tf.reduce_sum(tf.cast(weights, tf.float64))
       totals, others = iter(totals), iter(sums['others'])
       mean = [
-          tf.math.divide_no_nan(x, tf.cast(total_weight, x.dtype))
-          for x in (
-              next(totals) if c else next(others)
-              for c in message_format.is_compressed
+          messages.mean_of(next(totals if c else others), total_weight, spec)
+          for spec, c in zip(
+              message_format.specs, message_format.is_compressed
           )
       ]
       return message_format.split(mean), message_format.measurements(

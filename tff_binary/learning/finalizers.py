@@ -41,7 +41,8 @@ def build_model_update_finalizer(
       learning rate 1, which adds the update.
 
   Returns:
-    A `tff.learning.templates.FinalizerProcess`; its state is the optimizer's.
+    A `tff.learning.templates.FinalizerProcess`; its state and its
+    hyper-parameters are the optimizer's.
   """
   if server_optimizer is None:
     server_optimizer = tff.learning.optimizers.build_sgdm(learning_rate=1.0)
@@ -95,7 +96,44 @@ def build_model_update_finalizer(
         tff.federated_value(collections.OrderedDict(), tff.SERVER),
     )
 
-  return tff.learning.templates.FinalizerProcess(init_fn, next_fn)
+  get_hparams = tff.tensorflow.computation(
+      server_optimizer.get_hparams, state_type
+  )
+  set_hparams = tff.tensorflow.computation(
+      server_optimizer.set_hparams,
+      (state_type, get_hparams.type_signature.result),
+  )
+  return tff.learning.templates.FinalizerProcess(
+      init_fn, next_fn, get_hparams_fn=get_hparams, set_hparams_fn=set_hparams
+  )
+
+
+def build_process_around(
+    inner: tff.learning.templates.FinalizerProcess,
+    init_fn: tff.Computation,
+    next_fn: tff.Computation,
+) -> tff.learning.templates.FinalizerProcess:
+  """Builds a finalizer whose state is a number and that of an inner one.
+
+  Args:
+    inner: The inner finalizer, whose hyper-parameters are the new one's.
+    init_fn: Returns the number and the inner state at SERVER.
+    next_fn: The new finalizer's `next`.
+  """
+  state_type = init_fn.type_signature.result.member
+  hparams_type = inner.get_hparams.type_signature.result
+
+  @tff.tensorflow.computation(state_type)
+  def get_hparams(state):
+    return inner.get_hparams(state[1])
+
+  @tff.tensorflow.computation(state_type, hparams_type)
+  def set_hparams(state, hparams):
+    return state[0], inner.set_hparams(state[1], hparams)
+
+  return tff.learning.templates.FinalizerProcess(
+      init_fn, next_fn, get_hparams_fn=get_hparams, set_hparams_fn=set_hparams
+  )
 
 
 def build_bit_freezing_finalizer(
@@ -312,4 +350,4 @@ def build_decoding_finalizer(
         output.measurements,
     )
 
-  return tff.learning.templates.FinalizerProcess(init_fn, next_fn)
+  return build_process_around(inner, init_fn, next_fn)

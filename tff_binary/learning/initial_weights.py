@@ -25,9 +25,17 @@ def build_initial_weights(
     a large model takes seconds.
 
   Raises:
-    TypeError: If `model_fn` does not return a `VariableModel`.
+    TypeError: If `model_fn` is no function, such as a `FunctionalModel`, or
+      does not return a `VariableModel`.
     ValueError: If it returns a model that it has returned before.
   """
+  if not callable(model_fn):
+    raise TypeError(
+        'model_fn must be a function without parameters that returns a new'
+        ' tff.learning.models.VariableModel, for example from'
+        f' tff_binary.learning.keras_model_fn, got {model_fn!r}. Layers take'
+        " the place of a Keras model's kernels, which a FunctionalModel hides."
+    )
   made = []
 
   @tff.tensorflow.computation

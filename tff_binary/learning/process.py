@@ -83,7 +83,8 @@ def build_learning_process(
       in most those of rank >= 2.
     wrap_aggregator: A function from the aggregation factory of the trainable
       tensors to the factory to use, for example
-      `lambda f: tff.aggregators.clipping_factory(1.0, f)`.
+      `lambda f: tff.aggregators.clipping_factory(1.0, f)`. It must hand on the
+      tensors as they are, which `concat_factory` does not.
     downlink_bits: What the compressed kernels take on their way to the clients:
       32, or 2 to 16 for codes of so many bits, see
       `distributors.KernelQuantizer`.
@@ -386,6 +387,8 @@ def _changed(
         process.initialize_client,
         get_model_weights,
         process.set_model_weights,
+        process.get_hparams,
+        process.set_hparams,
         get_sampled_model_weights=get_sampled_model_weights,
     )
   build = tff.learning.templates.LearningProcess

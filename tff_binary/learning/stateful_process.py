@@ -29,6 +29,10 @@ class StatefulLearningProcess(tff.templates.IterativeProcess):
       `tff.learning.models.ModelWeights`.
     set_model_weights: A `tff.Computation` from the server state and weights to
       the server state with these weights.
+    get_hparams: A `tff.Computation` from the server state to the
+      hyper-parameters of the server's optimizer, as of a `LearningProcess`.
+    set_hparams: A `tff.Computation` from the server state and hyper-parameters
+      to the server state with these.
     get_sampled_model_weights: See `SampledLearningProcess`, or None.
   """
 
@@ -39,6 +43,8 @@ class StatefulLearningProcess(tff.templates.IterativeProcess):
       initialize_client: tff.Computation,
       get_model_weights: tff.Computation,
       set_model_weights: tff.Computation,
+      get_hparams: tff.Computation,
+      set_hparams: tff.Computation,
       *,
       get_sampled_model_weights: Optional[
           Callable[[Any], Iterable[tff.learning.models.ModelWeights]]
@@ -48,6 +54,8 @@ class StatefulLearningProcess(tff.templates.IterativeProcess):
     self.initialize_client = initialize_client
     self.get_model_weights = get_model_weights
     self.set_model_weights = set_model_weights
+    self.get_hparams = get_hparams
+    self.set_hparams = set_hparams
     self.get_sampled_model_weights = get_sampled_model_weights
 
 
@@ -133,10 +141,32 @@ def compose_stateful_process(
         state.finalizer,
     )
 
+  # Clients' own are fixed: the state of the client work is the round's number.
+  @tff.tensorflow.computation(state_type.member)
+  def get_hparams(state):
+    return collections.OrderedDict(
+        client_work=collections.OrderedDict(),
+        finalizer=finalizer.get_hparams(state.finalizer),
+    )
+
+  @tff.tensorflow.computation(
+      state_type.member, get_hparams.type_signature.result
+  )
+  def set_hparams(state, hparams):
+    return state_class(
+        state.global_model_weights,
+        state.distributor,
+        state.client_work,
+        state.aggregator,
+        finalizer.set_hparams(state.finalizer, hparams['finalizer']),
+    )
+
   return StatefulLearningProcess(
       init_fn,
       next_fn,
       client_work.initialize_client,
       get_model_weights,
       set_model_weights,
+      get_hparams,
+      set_hparams,
   )

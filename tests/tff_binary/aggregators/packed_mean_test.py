@@ -67,7 +67,7 @@ class ComputationTest(tf.test.TestCase, parameterized.TestCase):
     )
 
   def test_refuses_integers(self):
-    with self.assertRaisesRegex(TypeError, 'floating dtype, got'):
+    with self.assertRaisesRegex(TypeError, 'float16, float32 or float64, got'):
       aggregators.PackedMeanFactory(wire.BinaryCodec()).create(
           tff.TensorType(np.int32, [4]), _FLOAT
       )
@@ -391,6 +391,44 @@ class ExecutionTest(tf.test.TestCase, parameterized.TestCase):
     output = process.next(process.initialize(), list(updates), [0.5, 0.25])
     self.assertTrue(np.all(np.isfinite(output.result)), output.result)
     self.assertEqual(output.measurements['num_non_finite_clients'], 0)
+
+  @parameterized.parameters(
+      (wire.BinaryCodec(),), (wire.SignCodec('mean'),), (wire.Float32Codec(),)
+  )
+  def test_sums_of_half_precision_are_not(self, codec):
+    value_type = tff.TensorType(np.float16, [2, 8])
+    process = aggregators.PackedMeanFactory(codec).create(value_type, _FLOAT)
+    for magnitude, weight, number in (
+        (1.0, 40_000.0, 2), (100.0, 100.0, 10), (0.01, 10.0, 500)
+    ):
+      value = np.full([2, 8], magnitude, np.float16)
+      output = process.next(
+          process.initialize(), [value] * number, [weight] * number
+      )
+      self.assertEqual(output.result.dtype, np.float16)
+      self.assertAllClose(output.result, value, rtol=1e-3)
+
+  def test_what_sums_to_infinity_has_a_finite_mean(self):
+    value_type = tff.TensorType(np.float32, [2])
+    for weight_dtype in (np.float16, np.float32):
+      process = aggregators.PackedMeanFactory(wire.Float32Codec()).create(
+          value_type, tff.TensorType(weight_dtype)
+      )
+      run = lambda values, weights: process.next(
+          process.initialize(),
+          list(np.float32(values)),
+          list(weight_dtype(weights)),
+      ).result
+      # The weights alone.
+      self.assertAllClose(
+          run([[1.0, 2.0]] * 3, [4e4] * 3), [1.0, 2.0], rtol=1e-6
+      )
+    self.assertAllClose(
+        run([[1.0, 0.25]] * 2, [2e38] * 2), [1.0, 0.29], rtol=0.02
+    )
+    huge = 2e38 * np.repeat([[1.0, -1.0], [-1.0, 1.0]], 3, axis=0)
+    self.assertTrue(np.all(np.isfinite(run(huge, [1.0] * 6))))
+    self.assertTrue(np.all(np.isfinite(run(huge[:3], [1.0] * 3))))
 
   def test_weights_may_be_integers(self):
     process = aggregators.PackedMeanFactory(wire.BinaryCodec()).create(

@@ -408,6 +408,37 @@ class RoundTest(tf.test.TestCase):
       self.assertAllEqual(w, v)
 
 
+class HparamsTest(tf.test.TestCase, parameterized.TestCase):
+
+  # The plain finalizer, also with client states, one around it, and a moving
+  # average.
+  @parameterized.parameters('fedbat', 'ef_signsgd', 'fedmrn', 'lpt')
+  def test_are_those_of_the_server_optimizer(self, name):
+    process = algorithms.get(name).build(
+        learning.keras_model_fn(tiny.dense_model, tiny.element_spec()),
+        element_spec=tiny.element_spec(),
+        server_optimizer=tff.learning.optimizers.build_sgdm(0.5, momentum=0.3),
+    )
+    state = process.initialize()
+    hparams = process.get_hparams(state)
+    self.assertEqual(list(hparams), ['client_work', 'finalizer'])
+    self.assertAllClose(
+        hparams['finalizer'], dict(learning_rate=0.5, momentum=0.3)
+    )
+    hparams['finalizer']['learning_rate'] = np.float32(0.0)
+    stopped = process.set_hparams(state, hparams)
+    self.assertAllClose(process.get_hparams(stopped), hparams)
+    before = process.get_model_weights(state).trainable
+    clients = [tiny.client(9)]
+    is_stateful = isinstance(process, learning.StatefulLearningProcess)
+    client_states = [[process.initialize_client(0)]] if is_stateful else []
+    for start, is_equal in ((state, False), (stopped, True)):
+      new_state, *_ = process.next(start, *client_states, clients)
+      after = process.get_model_weights(new_state).trainable
+      for w, w0 in zip(after, before):
+        self.assertEqual(np.allclose(w, w0, atol=1e-7), is_equal)
+
+
 class StartUpTest(tf.test.TestCase):
 
   def test_builds_the_model_less_often_than_tff_does(self):
@@ -429,6 +460,18 @@ class ErrorsTest(tf.test.TestCase):
   def test_refuses_keras_model(self):
     with self.assertRaisesRegex(TypeError, 'must return a tff.*keras_model_fn'):
       algorithms.build_fedbat(tiny.dense_model)
+
+  def test_refuses_functional_model(self):
+    model = tff.learning.models.functional_model_from_keras(
+        tiny.dense_model(),
+        tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        (
+            tf.TensorSpec([None, tiny.NUM_FEATURES]),
+            tf.TensorSpec([None], tf.int32),
+        ),
+    )
+    with self.assertRaisesRegex(TypeError, 'model_fn must be a .*Functional'):
+      learning.build_learning_process(model)
 
   def test_refuses_model_without_compressed_tensors(self):
     with self.assertRaisesRegex(
