@@ -7,8 +7,8 @@ python -m launchers.report --output=report.html --labels=FedAvg,FedBAT \
 
 A folder of many runs, such as a sweep's, stands for all of them. Runs that
 differ in the seed alone are one configuration, shown by mean and deviation. The
-page is one file that loads nothing. With --output=report.md the tables of results
-and bits alone are written, in Markdown.
+page is one file that loads nothing. With --output=report.md the tables of
+results and bits alone are written, in Markdown.
 """
 
 from absl import flags

@@ -456,8 +456,9 @@ def _compressed_tensors(is_compressed, specs):
   if len(is_compressed) != len(specs):
     raise ValueError(
         f'is_compressed must have one entry for each of the {len(specs)}'
-        f' tensors of the value, got {len(is_compressed)}. Where a factory around'
-        ' this one joins tensors, such as concat_factory, it must be a function.'
+        f' tensors of the value, got {len(is_compressed)}. Where a factory'
+        ' around this one joins tensors, as concat_factory does, it must be a'
+        ' function.'
     )
   return list(is_compressed)
 

@@ -36,8 +36,8 @@ def write_report(folders, path, labels=None, may_differ=(), target=None):
   Args:
     folders: Folders of runs, or of many runs such as a sweep's output; all
       monitor the same metric.
-    path: The file to write: HTML, or with the suffix `.md` the tables of results
-      and bits alone, in Markdown.
+    path: The file to write: HTML, or with the suffix `.md` the tables of
+      results and bits alone, in Markdown.
     labels: A label for each configuration, in the order of its first run; by
       default they are named as their folders.
     may_differ: Names of settings that do not decide the result, such as the

@@ -22,11 +22,11 @@ class MinifloatCodec(codec.Codec):
   """Lossy: every entry stochastically rounded to a float of b bits; unbiased.
 
   An entry has a sign, 5 bits of exponent and m = b - 6 of mantissa, and is in
-  units of the tensor's largest magnitude. Exponents reach down to 2^-30 of that,
-  so that tensors of very different size can be sent as one. Above it an entry is
-  off by less than 2^-m of itself, and the variance is at most 1 / (4^(m + 1) *
-  (1 + 2^-m)) of its square: 1/8 with 6 bits, 1/80 with 8. Below, the floats
-  are equally far apart.
+  units of the tensor's largest magnitude. Exponents reach down to 2^-30 of
+  that, so that tensors of very different size can be sent as one. Above it an
+  entry is off by less than 2^-m of itself, and the variance is at most
+  1 / (4^(m + 1) * (1 + 2^-m)) of its square: 1/8 with 6 bits, 1/80 with 8.
+  Below, the floats are equally far apart.
 
   Source: natural compression (Horvath et al., "Natural Compression for
   Distributed Deep Learning", MSML 2022, definition 1) rounds to powers of two,
