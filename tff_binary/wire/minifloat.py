@@ -29,9 +29,9 @@ class MinifloatCodec(codec.Codec):
   Below, the floats are equally far apart.
 
   Source: natural compression (Horvath et al., "Natural Compression for
-  Distributed Deep Learning", MSML 2022, definition 1) rounds to powers of two,
-  as b = 6 does here, with float32's own exponents of 8 bits. Fewer of them, in
-  units of the largest magnitude, and a mantissa are ours.
+  Distributed Deep Learning", MSML 2022) rounds to powers of two, as b = 6 does
+  here, with float32's own exponents of 8 bits. Fewer of them, in units of the
+  largest magnitude, and a mantissa are ours.
 
   The payload is `codes`, uint8 of shape `[ceil(n b / 8)]`, and `scale`, one
   float32.
