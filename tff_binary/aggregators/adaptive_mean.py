@@ -78,7 +78,7 @@ class AdaptiveMeanFactory(tff.aggregators.WeightedAggregationFactory):
       other_codec: See `PackedMeanFactory`.
 
     Raises:
-      TypeError: If `codec` is not a `QSGDCodec`.
+      TypeError: If `codec` is not a `QSGDCodec`, or `other_codec` no `Codec`.
       ValueError: If the schedule has more levels than the codec, or if `phases`
         is neither 1 nor 2.
     """
@@ -92,6 +92,7 @@ class AdaptiveMeanFactory(tff.aggregators.WeightedAggregationFactory):
           f' {schedule.max_levels}.'
       )
     check_phases(phases)
+    codec_lib.check(other_codec=other_codec)
     self._codec = codec
     self._schedule = schedule
     self._is_compressed = is_compressed

@@ -69,13 +69,11 @@ class MessageFormat:
 
     Raises:
       TypeError: If `value_type` holds anything but float tensors of static
-        shape, or if `other_codec` is not a `Codec`.
+        shape.
       ValueError: If `is_compressed` is a sequence of another length than the
         value has tensors, or if it leaves nothing to compress. With
         `Float32Codec`, which compresses nothing anyway, it may.
     """
-    if not isinstance(other_codec, codec_lib.Codec):
-      raise TypeError(f'other_codec must be a Codec, got {other_codec!r}.')
     self._value_type = value_type
     self._codec = codec
     self._other_codec = other_codec

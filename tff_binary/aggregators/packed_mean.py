@@ -82,9 +82,7 @@ class PackedMeanFactory(tff.aggregators.WeightedAggregationFactory):
       TypeError: If `codec` or `other_codec` is not a `Codec`.
       ValueError: If `on_off_grid` is neither `'raise'` nor `'drop'`.
     """
-    for name, value in (('codec', codec), ('other_codec', other_codec)):
-      if not isinstance(value, codec_lib.Codec):
-        raise TypeError(f'{name} must be a Codec, got {value!r}.')
+    codec_lib.check(codec=codec, other_codec=other_codec)
     if on_off_grid not in ('raise', 'drop'):
       raise ValueError(
           f"on_off_grid must be 'raise' or 'drop', got {on_off_grid!r}."

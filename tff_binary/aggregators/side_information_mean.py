@@ -62,12 +62,14 @@ class SideInformationMeanFactory(tff.aggregators.WeightedAggregationFactory):
       other_codec: See `PackedMeanFactory`.
 
     Raises:
-      TypeError: If `codec` is not an `EntropyCodec`.
+      TypeError: If `codec` is not an `EntropyCodec`, or `other_codec` no
+        `Codec`.
     """
     if not isinstance(codec, entropy.EntropyCodec):
       raise TypeError(
           f'Only an EntropyCodec takes known chances, got {codec!r}.'
       )
+    codec_lib.check(other_codec=other_codec)
     self._codec = codec
     self._is_compressed = is_compressed
     self._seed = seed

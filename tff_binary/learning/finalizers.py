@@ -108,7 +108,7 @@ def build_model_update_finalizer(
   )
 
 
-def build_process_around(
+def build_finalizer_around(
     inner: tff.learning.templates.FinalizerProcess,
     init_fn: tff.Computation,
     next_fn: tff.Computation,
@@ -350,4 +350,4 @@ def build_decoding_finalizer(
         output.measurements,
     )
 
-  return build_process_around(inner, init_fn, next_fn)
+  return build_finalizer_around(inner, init_fn, next_fn)

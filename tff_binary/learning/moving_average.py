@@ -101,4 +101,4 @@ def build_moving_average_finalizer(
         output.measurements,
     )
 
-  return finalizers.build_process_around(inner, init_fn, next_fn)
+  return finalizers.build_finalizer_around(inner, init_fn, next_fn)

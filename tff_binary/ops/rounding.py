@@ -31,6 +31,23 @@ def stochastic_round(x, noise):
   return floor + tf.cast(noise < x - floor, x.dtype)
 
 
+def stochastic_index(x, values, noise):
+  """Rounds every entry of `x` to one of the two values around it.
+
+  Args:
+    x: A float32 tensor of shape `[m]`.
+    values: A float32 array of shape `[n]`, n >= 2, in increasing order.
+    noise: A float tensor of shape `[m]`, uniform in `[0, 1)`.
+
+  Returns:
+    An int32 tensor of shape `[m]`, the positions of values that are `x` in
+    expectation, where it is neither below nor above all of them.
+  """
+  below = tf.searchsorted(values[1:-1], x, side='right')
+  low, high = (tf.gather(values, below + k) for k in (0, 1))
+  return below + tf.cast(noise < (x - low) / (high - low), tf.int32)
+
+
 def max_norm_step_size(x, bits):
   """Returns `||x||_inf / 2**(bits - 1)` (eq. 5); 0 if `x` is empty or zero.
 

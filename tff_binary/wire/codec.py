@@ -142,6 +142,13 @@ def restored(entries, spec):
   return tf.reshape(entries, spec.shape)
 
 
+def check(**codecs):
+  """Raises a `TypeError` unless all arguments are codecs."""
+  for name, codec in codecs.items():
+    if not isinstance(codec, Codec):
+      raise TypeError(f'{name} must be a Codec, got {codec!r}.')
+
+
 def is_number(value, kind=numbers.Real):
   """Returns whether an argument is a number of Python's or NumPy's, no bool."""
   return isinstance(value, kind) and not isinstance(value, bool)

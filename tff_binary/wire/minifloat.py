@@ -13,9 +13,9 @@ from tff_binary.ops import seeds
 from tff_binary.wire import bit_packing
 from tff_binary.wire import codec
 
-EXPONENT_BITS = 5
+_EXPONENT_BITS = 5
 # A sign and an exponent; the widest codes that are packed.
-MIN_BITS, MAX_BITS = 1 + EXPONENT_BITS, rounding.MAX_BITS
+_MIN_BITS, _MAX_BITS = 1 + _EXPONENT_BITS, rounding.MAX_BITS
 
 
 class MinifloatCodec(codec.Codec):
@@ -46,13 +46,14 @@ class MinifloatCodec(codec.Codec):
     Raises:
       ValueError: If it is not.
     """
-    if not (codec.is_integer(bits) and MIN_BITS <= bits <= MAX_BITS):
+    if not (codec.is_integer(bits) and _MIN_BITS <= bits <= _MAX_BITS):
       raise ValueError(
-          f'bits must be an integer in [{MIN_BITS}, {MAX_BITS}], got {bits!r}.'
+          f'bits must be an integer in [{_MIN_BITS}, {_MAX_BITS}], got'
+          f' {bits!r}.'
       )
     self.codes = ('codes', int(bits))
     # Of each code without its sign, in increasing order.
-    self._magnitudes = _magnitudes(int(bits) - MIN_BITS)
+    self._magnitudes = _magnitudes(int(bits) - _MIN_BITS)
 
   def encode(self, value, seed=None):
     value = tf.reshape(tf.saturate_cast(value, tf.float32), [-1])
@@ -60,12 +61,8 @@ class MinifloatCodec(codec.Codec):
     ratio = tf.math.divide_no_nan(tf.abs(value), scale)
     # None is above 1.
     used = self._magnitudes[self._magnitudes <= 1.0]
-    below = tf.searchsorted(used[1:-1], ratio, side='right')
-    low, high = (tf.gather(used, below + k) for k in (0, 1))
     noise = seeds.uniform(value.shape, seed)
-    magnitudes = below + tf.cast(
-        noise < (ratio - low) / (high - low), tf.int32
-    )
+    magnitudes = rounding.stochastic_index(ratio, used, noise)
     _, bits = self.codes
     codes = rounding.sign_magnitude_codes(value, magnitudes, bits)
     return collections.OrderedDict(
@@ -87,10 +84,10 @@ class MinifloatCodec(codec.Codec):
 def _magnitudes(mantissa_bits):
   """Returns the floats of all exponents and mantissas, float32, increasing."""
   exponents, mantissas = np.divmod(
-      np.arange(2 ** (EXPONENT_BITS + mantissa_bits)), 2**mantissa_bits
+      np.arange(2 ** (_EXPONENT_BITS + mantissa_bits)), 2**mantissa_bits
   )
   # As in IEEE 754 the smallest exponent has no leading 1.
   fractions = mantissas / 2.0**mantissa_bits + (exponents > 0)
-  largest = 2**EXPONENT_BITS - 1
+  largest = 2**_EXPONENT_BITS - 1
   powers = np.maximum(exponents, 1) - largest
   return np.float32(fractions * 2.0**powers)

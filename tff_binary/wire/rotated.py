@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tff_binary.ops import norms
 from tff_binary.ops import rotation
+from tff_binary.ops import rounding
 from tff_binary.ops import seeds
 from tff_binary.wire import bit_packing
 from tff_binary.wire import codec
@@ -187,11 +188,8 @@ class RotatedCodec(codec.Codec):
     """Returns the codes of values that are right on average, and a scale."""
     scale = norms.max_norm(rotated) / self._centroids[-1]
     ratio = tf.math.divide_no_nan(rotated, scale)
-    below = tf.searchsorted(self._centroids[1:-1], ratio, side='right')
-    low, high = (tf.gather(self._centroids, below + k) for k in (0, 1))
     noise = seeds.uniform(rotated.shape, seed)
-    is_high = noise < (ratio - low) / (high - low)
-    return below + tf.cast(is_high, tf.int32), scale
+    return rounding.stochastic_index(ratio, self._centroids, noise), scale
 
   def _nearest(self, normal):
     """Returns the numbers of the centroids that entries are rounded to."""

@@ -176,6 +176,10 @@ class AdaptiveMeanFactoryTest(tf.test.TestCase, parameterized.TestCase):
     )
 
   def test_refuses(self):
+    with self.assertRaisesRegex(TypeError, 'other_codec must be a Codec'):
+      aggregators.AdaptiveMeanFactory(
+          wire.QSGDCodec(), aggregators.LossRatio(), other_codec=8
+      )
     with self.assertRaisesRegex(TypeError, 'QSGDCodec takes .* got <'):
       aggregators.AdaptiveMeanFactory(
           wire.SignCodec(), aggregators.LossRatio()

@@ -254,7 +254,8 @@ class ExecutionTest(tf.test.TestCase, parameterized.TestCase):
     bias = np.linspace(0.1, 1.0, 400, dtype=np.float32)
     other_bias = np.concatenate([bias[:1] + 1e-3, bias[1:]])
     self.assertEqual(codes(bias, 0.5), codes(bias, -2.0))
-    # Some 130 entries are off by 1/8 or more of what a draw decides.
+    # A draw rounds an entry like another one with a chance of 2/3 in the mean:
+    # all 400 of them once in 10^70.
     self.assertNotEqual(codes(bias, 0.5), codes(other_bias, 0.5))
 
   def test_powers_of_two_are_exact(self):
@@ -423,6 +424,7 @@ class ExecutionTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllClose(
           run([[1.0, 2.0]] * 3, [4e4] * 3), [1.0, 2.0], rtol=1e-6
       )
+    # Both the weights and one of the sums count as float32's largest number.
     self.assertAllClose(
         run([[1.0, 0.25]] * 2, [2e38] * 2), [1.0, 0.29], rtol=0.02
     )

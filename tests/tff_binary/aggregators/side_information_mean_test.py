@@ -141,6 +141,8 @@ class SideInformationMeanTest(tf.test.TestCase):
       _factory().with_received({'a': 1}, self.chances)
 
   def test_errors(self):
+    with self.assertRaisesRegex(TypeError, 'other_codec must be a Codec'):
+      aggregators.SideInformationMeanFactory(_CODEC, other_codec=8)
     with self.assertRaisesRegex(TypeError, 'Only an EntropyCodec .* got <'):
       _factory(wire.SignCodec(1.0))
     value_type = tff.to_type(

@@ -32,6 +32,23 @@ class StochasticRoundTest(tf.test.TestCase):
         tf.reduce_mean(rounded, axis=0), x, rtol=0, atol=tolerance
     )
 
+  def test_index_is_that_of_a_neighbour_and_right_in_the_mean(self):
+    values = np.float32([-1.0, 0.0, 0.25, 1.0])
+    x = np.float32([-1.0, -0.25, 0.0, 0.1, 0.25, 0.7, 1.0])
+    number = 1000  # The middles of as many equal steps.
+    noise = np.float32((np.arange(number) + 0.5) / number)
+    index = rounding.stochastic_index(
+        np.tile(x, number), values, np.repeat(noise, 7)
+    )
+    index = tf.reshape(index, [number, 7])
+    rounded = tf.gather(values, index)
+    self.assertAllClose(tf.reduce_mean(rounded, 0), x, atol=2e-3)
+    self.assertAllInSet(index[:, 1], [0, 1])
+    self.assertAllInSet(index[:, 3], [1, 2])
+    self.assertAllInSet(index[:, 5], [2, 3])
+    for column in (0, 2, 4, 6):  # Exact.
+      self.assertAllEqual(rounded[:, column], [x[column]] * number)
+
   def test_integers_stay_under_the_largest_noise(self):
     x = tf.constant([-2.0, 0.0, 7.0])
     noise = tf.fill([3], np.float32(1 - 2**-24))
